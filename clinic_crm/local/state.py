@@ -11,7 +11,7 @@ import secrets
 from pathlib import Path
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
-# Used when nothing runs: importing the settings must work (makemigrations --check, the image build), connecting must not.
+# Used when nothing runs: the settings must import (makemigrations --check, the image build), connecting must fail.
 NO_DATABASE = "postgres://clinic_crm@127.0.0.1:1/clinic_crm"
 NO_REDIS = "redis://127.0.0.1:1/0"
 

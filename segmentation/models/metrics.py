@@ -1,0 +1,135 @@
+"""What is computed about a patient: metrics from facts, rhythm per service, scores.
+
+Everything here is a function of the facts up to `as_of`. Dates are stored instead of "days since", so that a
+patient for whom nothing happened need not be rewritten every night.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from patients.models import Branch, Doctor, Patient, Service
+
+
+def _count(label: object) -> models.IntegerField:
+    return models.IntegerField(label, default=0, db_default=0)  # type: ignore[call-overload]
+
+
+def _money(label: object) -> models.DecimalField:
+    return models.DecimalField(label, max_digits=14, decimal_places=2, default=0, db_default=0)  # type: ignore[call-overload]
+
+
+class Metrics(models.Model):
+    """One row per patient. Counts are of completed visits unless they say otherwise; money is paid money, in ₽.
+
+    Windows are half-open and end with `as_of`: `visits_365` counts days in (as_of − 365, as_of].
+    """
+
+    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="metrics")
+    as_of = models.DateField(_("computed on"))
+    # Visits
+    first_visit_on = models.DateField(_("first visit"), null=True)
+    last_visit_on = models.DateField(_("last visit"), null=True)
+    visits = _count(_("visits"))
+    visit_days = _count(_("days with a visit"))
+    visits_365 = _count(_("visits within 365 days"))
+    cancelled = _count(_("cancelled"))
+    no_shows = _count(_("no-shows"))
+    cancelled_365 = _count(_("cancelled or missed within 365 days"))
+    next_visit_on = models.DateField(_("next appointment"), null=True)
+    # Money
+    money = _money(_("paid in all"))
+    money_365 = _money(_("paid within 365 days"))
+    refunds = _money(_("refunded"))
+    cost = _money(_("cost of what was rendered"))
+    margin = _money(_("paid minus cost"))
+    margin_365 = _money(_("paid minus cost within 365 days"))
+    discount = _money(_("discounts given"))
+    discount_share = models.FloatField(_("discount share"), null=True, help_text=_("Discounts ÷ full price."))
+    average_bill = models.DecimalField(
+        _("average bill"), max_digits=12, decimal_places=2, null=True, help_text=_("Paid in all ÷ visits.")
+    )
+    # Rhythm
+    lifetime_days = models.IntegerField(_("lifetime, days"), null=True, help_text=_("First visit to last visit."))
+    own_interval_days = models.FloatField(
+        _("own return interval, days"), null=True, help_text=_("Median days between the patient's visits.")
+    )
+    cycle_days = models.FloatField(
+        _("expected cycle, days"), null=True,
+        help_text=_("The recall interval of the most frequent due service; without one, the own interval."),
+    )  # fmt: skip
+    due_on = models.DateField(
+        _("due on"), null=True,
+        help_text=_("The earliest day on which a service is due again, or the day the doctor named."),
+    )  # fmt: skip
+    # Feedback
+    answers = _count(_("answers"))
+    last_nps = models.SmallIntegerField(_("last score 0–10"), null=True)
+    last_answer_on = models.DateField(_("last answer"), null=True)
+    complaints = _count(_("complaints"))
+    complaints_365 = _count(_("complaints within 365 days"))
+    # Places and people
+    first_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
+    last_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
+    main_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
+    first_doctor = models.ForeignKey(Doctor, models.SET_NULL, null=True, related_name="+", db_index=False)
+    last_doctor = models.ForeignKey(Doctor, models.SET_NULL, null=True, related_name="+", db_index=False)
+    last_branch = models.ForeignKey(Branch, models.SET_NULL, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        verbose_name = _("metrics of a patient")
+        verbose_name_plural = _("metrics of patients")
+
+    def __str__(self) -> str:
+        return str(self.patient_id)
+
+
+class ServiceRhythm(models.Model):
+    """How one patient uses one service: how often, when last, when it is due again.
+
+    `due_on` = last_on + recall interval of the service (empty when the service does not repeat).
+    """
+
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="rhythms", db_index=False)
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+", db_index=False)
+    visits = models.IntegerField(_("visits"))
+    first_on = models.DateField(_("first"))
+    last_on = models.DateField(_("last"))
+    interval_days = models.FloatField(_("mean interval, days"), null=True)
+    money = _money(_("billed"))
+    due_on = models.DateField(_("due on"), null=True)
+
+    class Meta:
+        verbose_name = _("rhythm of a service")
+        verbose_name_plural = _("rhythms of services")
+        constraints = [models.UniqueConstraint(fields=["patient", "service"], name="servicerhythm_once")]
+        indexes = [models.Index(fields=["service", "last_on"], include=["patient"], name="servicerhythm_by_service")]
+
+    def __str__(self) -> str:
+        return f"{self.patient_id}/{self.service_id}"
+
+
+class Score(models.Model):
+    """What the night concluded about a patient, with the reasons in codes; rewritten only when it changes.
+
+    `r`, `f`, `m`: 1 (worst) to 5 (best), 0 when the patient has no completed visit. `ltv` = average bill ×
+    frequency (visits per year) × lifetime (years), ₽. `value_reasons` says why a tier was given.
+    """
+
+    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="score")
+    r = models.SmallIntegerField(_("recency score"), default=0)
+    f = models.SmallIntegerField(_("frequency score"), default=0)
+    m = models.SmallIntegerField(_("money score"), default=0)
+    ltv = models.DecimalField(_("LTV, ₽"), max_digits=14, decimal_places=2, null=True)
+    value_reasons = ArrayField(models.CharField(max_length=30), default=list, blank=True)
+    profit_band = models.SmallIntegerField(
+        _("profit band"), null=True, help_text=_("1 low, 2 middle, 3 high margin within the base.")
+    )
+    lifecycle_reason = models.CharField(_("reason of the lifecycle state"), max_length=30, blank=True)
+
+    class Meta:
+        verbose_name = _("score")
+        verbose_name_plural = _("scores")
+
+    def __str__(self) -> str:
+        return f"{self.patient_id}: {self.r}-{self.f}-{self.m}"
