@@ -51,6 +51,7 @@ class Patient(SourcedModel, StubMixin):
             Concat(
                 F("last_name"), Value(" "), F("first_name"), Value(" "), F("middle_name"), Value(" "),
                 F("phone"), Value(" "), F("email"), Value(" "), F("external_id"),
+                output_field=models.TextField(),
             )
         ),
         output_field=models.TextField(),

@@ -8,296 +8,683 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('patients', '0002_changed_patient_triggers'),
+        ("patients", "0002_changed_patient_triggers"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BaseTotal',
+            name="BaseTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(unique=True, verbose_name='as of')),
-                ('patients', models.PositiveIntegerField(default=0, verbose_name='patients')),
-                ('visited', models.PositiveIntegerField(default=0, verbose_name='with a visit')),
-                ('new_30', models.PositiveIntegerField(default=0, verbose_name='first visit within 30 days')),
-                ('lost', models.PositiveIntegerField(default=0, verbose_name='lost')),
-                ('with_appointment', models.PositiveIntegerField(default=0, verbose_name='with an appointment')),
-                ('visits_30', models.PositiveIntegerField(default=0, verbose_name='visits within 30 days')),
-                ('visits_365', models.PositiveIntegerField(default=0, verbose_name='visits within 365 days')),
-                ('money_30', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='income of 30 days, ₽')),
-                ('money_365', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='income of 365 days, ₽')),
-                ('average_bill', models.DecimalField(blank=True, decimal_places=2, help_text='Income of 365 days ÷ completed visits of 365 days.', max_digits=12, null=True, verbose_name='average bill, ₽')),
-                ('ltv', models.DecimalField(blank=True, decimal_places=2, help_text='Mean of LTV = average bill × frequency × lifetime over patients with a visit.', max_digits=14, null=True, verbose_name='mean LTV, ₽')),
-                ('nps', models.FloatField(blank=True, help_text='Share of 9–10 minus share of 0–6 among the last answers of each patient in 365 days, in points.', null=True, verbose_name='NPS')),
-                ('nps_answers', models.PositiveIntegerField(default=0, verbose_name='answers')),
-                ('reachable', models.PositiveIntegerField(default=0, help_text='Patients with a consent to advertising on at least one channel.', verbose_name='reachable')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(unique=True, verbose_name="as of")),
+                ("patients", models.PositiveIntegerField(default=0, verbose_name="patients")),
+                ("visited", models.PositiveIntegerField(default=0, verbose_name="with a visit")),
+                ("new_30", models.PositiveIntegerField(default=0, verbose_name="first visit within 30 days")),
+                ("lost", models.PositiveIntegerField(default=0, verbose_name="lost")),
+                ("with_appointment", models.PositiveIntegerField(default=0, verbose_name="with an appointment")),
+                ("visits_30", models.PositiveIntegerField(default=0, verbose_name="visits within 30 days")),
+                ("visits_365", models.PositiveIntegerField(default=0, verbose_name="visits within 365 days")),
+                (
+                    "money_30",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="income of 30 days, ₽"
+                    ),
+                ),
+                (
+                    "money_365",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="income of 365 days, ₽"
+                    ),
+                ),
+                (
+                    "average_bill",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        help_text="Income of 365 days ÷ completed visits of 365 days.",
+                        max_digits=12,
+                        null=True,
+                        verbose_name="average bill, ₽",
+                    ),
+                ),
+                (
+                    "ltv",
+                    models.DecimalField(
+                        blank=True,
+                        decimal_places=2,
+                        help_text="Mean of LTV = average bill × frequency × lifetime over patients with a visit.",
+                        max_digits=14,
+                        null=True,
+                        verbose_name="mean LTV, ₽",
+                    ),
+                ),
+                (
+                    "nps",
+                    models.FloatField(
+                        blank=True,
+                        help_text="Share of 9–10 minus share of 0–6 among the last answers of each patient in 365 days, in points.",
+                        null=True,
+                        verbose_name="NPS",
+                    ),
+                ),
+                ("nps_answers", models.PositiveIntegerField(default=0, verbose_name="answers")),
+                (
+                    "reachable",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Patients with a consent to advertising on at least one channel.",
+                        verbose_name="reachable",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'totals of the base',
-                'verbose_name_plural': 'totals of the base',
-                'ordering': ['-as_of'],
+                "verbose_name": "totals of the base",
+                "verbose_name_plural": "totals of the base",
+                "ordering": ["-as_of"],
             },
         ),
         migrations.CreateModel(
-            name='Score',
+            name="Score",
             fields=[
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='score', serialize=False, to='patients.patient')),
-                ('r', models.SmallIntegerField(default=0, verbose_name='recency score')),
-                ('f', models.SmallIntegerField(default=0, verbose_name='frequency score')),
-                ('m', models.SmallIntegerField(default=0, verbose_name='money score')),
-                ('ltv', models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name='LTV, ₽')),
-                ('value_reasons', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=30), blank=True, default=list, size=None)),
-                ('profit_band', models.SmallIntegerField(help_text='1 low, 2 middle, 3 high margin within the base.', null=True, verbose_name='profit band')),
-                ('lifecycle_reason', models.CharField(blank=True, max_length=30, verbose_name='reason of the lifecycle state')),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="score",
+                        serialize=False,
+                        to="patients.patient",
+                    ),
+                ),
+                ("r", models.SmallIntegerField(default=0, verbose_name="recency score")),
+                ("f", models.SmallIntegerField(default=0, verbose_name="frequency score")),
+                ("m", models.SmallIntegerField(default=0, verbose_name="money score")),
+                ("ltv", models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name="LTV, ₽")),
+                (
+                    "value_reasons",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=30), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "profit_band",
+                    models.SmallIntegerField(
+                        help_text="1 low, 2 middle, 3 high margin within the base.",
+                        null=True,
+                        verbose_name="profit band",
+                    ),
+                ),
+                (
+                    "lifecycle_reason",
+                    models.CharField(blank=True, max_length=30, verbose_name="reason of the lifecycle state"),
+                ),
             ],
             options={
-                'verbose_name': 'score',
-                'verbose_name_plural': 'scores',
+                "verbose_name": "score",
+                "verbose_name_plural": "scores",
             },
         ),
         migrations.CreateModel(
-            name='Segmentation',
+            name="Segmentation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('name_en', models.CharField(blank=True, max_length=120, verbose_name='name in English')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('description_en', models.TextField(blank=True, verbose_name='description in English')),
-                ('code', models.SlugField(max_length=40, unique=True, verbose_name='code')),
-                ('kind', models.CharField(max_length=20, verbose_name='kind')),
-                ('params', models.JSONField(blank=True, default=dict, verbose_name='thresholds')),
-                ('refit_every_days', models.PositiveIntegerField(default=30, help_text='Borders that follow the base are fitted anew after so many days, and kept in between.', verbose_name='refit every, days')),
-                ('active', models.BooleanField(default=True, verbose_name='active')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('updated_at', models.DateTimeField(auto_now=True, verbose_name='updated')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("name_en", models.CharField(blank=True, max_length=120, verbose_name="name in English")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("description_en", models.TextField(blank=True, verbose_name="description in English")),
+                ("code", models.SlugField(max_length=40, unique=True, verbose_name="code")),
+                ("kind", models.CharField(max_length=20, verbose_name="kind")),
+                ("params", models.JSONField(blank=True, default=dict, verbose_name="thresholds")),
+                (
+                    "refit_every_days",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="Borders that follow the base are fitted anew after so many days, and kept in between.",
+                        verbose_name="refit every, days",
+                    ),
+                ),
+                ("active", models.BooleanField(default=True, verbose_name="active")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                ("updated_at", models.DateTimeField(auto_now=True, verbose_name="updated")),
             ],
             options={
-                'verbose_name': 'segmentation',
-                'verbose_name_plural': 'segmentations',
-                'ordering': ['position', 'code'],
+                "verbose_name": "segmentation",
+                "verbose_name_plural": "segmentations",
+                "ordering": ["position", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Metrics',
+            name="Metrics",
             fields=[
-                ('patient', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='metrics', serialize=False, to='patients.patient')),
-                ('as_of', models.DateField(verbose_name='computed on')),
-                ('first_visit_on', models.DateField(null=True, verbose_name='first visit')),
-                ('last_visit_on', models.DateField(null=True, verbose_name='last visit')),
-                ('visits', models.IntegerField(db_default=0, default=0, verbose_name='visits')),
-                ('visit_days', models.IntegerField(db_default=0, default=0, verbose_name='days with a visit')),
-                ('visits_365', models.IntegerField(db_default=0, default=0, verbose_name='visits within 365 days')),
-                ('cancelled', models.IntegerField(db_default=0, default=0, verbose_name='cancelled')),
-                ('no_shows', models.IntegerField(db_default=0, default=0, verbose_name='no-shows')),
-                ('cancelled_365', models.IntegerField(db_default=0, default=0, verbose_name='cancelled or missed within 365 days')),
-                ('next_visit_on', models.DateField(null=True, verbose_name='next appointment')),
-                ('money', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='paid in all')),
-                ('money_365', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='paid within 365 days')),
-                ('refunds', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='refunded')),
-                ('cost', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='cost of what was rendered')),
-                ('margin', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='paid minus cost')),
-                ('margin_365', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='paid minus cost within 365 days')),
-                ('discount', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='discounts given')),
-                ('discount_share', models.FloatField(help_text='Discounts ÷ full price.', null=True, verbose_name='discount share')),
-                ('average_bill', models.DecimalField(decimal_places=2, help_text='Paid in all ÷ visits.', max_digits=12, null=True, verbose_name='average bill')),
-                ('lifetime_days', models.IntegerField(help_text='First visit to last visit.', null=True, verbose_name='lifetime, days')),
-                ('own_interval_days', models.FloatField(help_text="Median days between the patient's visits.", null=True, verbose_name='own return interval, days')),
-                ('cycle_days', models.FloatField(help_text='The recall interval of the most frequent due service; without one, the own interval.', null=True, verbose_name='expected cycle, days')),
-                ('due_on', models.DateField(help_text='The earliest day on which a service is due again, or the day the doctor named.', null=True, verbose_name='due on')),
-                ('answers', models.IntegerField(db_default=0, default=0, verbose_name='answers')),
-                ('last_nps', models.SmallIntegerField(null=True, verbose_name='last score 0–10')),
-                ('last_answer_on', models.DateField(null=True, verbose_name='last answer')),
-                ('complaints', models.IntegerField(db_default=0, default=0, verbose_name='complaints')),
-                ('complaints_365', models.IntegerField(db_default=0, default=0, verbose_name='complaints within 365 days')),
-                ('first_doctor', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.doctor')),
-                ('first_service', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.service')),
-                ('last_branch', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.branch')),
-                ('last_doctor', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.doctor')),
-                ('last_service', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.service')),
-                ('main_service', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='patients.service')),
+                (
+                    "patient",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="metrics",
+                        serialize=False,
+                        to="patients.patient",
+                    ),
+                ),
+                ("as_of", models.DateField(verbose_name="computed on")),
+                ("first_visit_on", models.DateField(null=True, verbose_name="first visit")),
+                ("last_visit_on", models.DateField(null=True, verbose_name="last visit")),
+                ("visits", models.IntegerField(db_default=0, default=0, verbose_name="visits")),
+                ("visit_days", models.IntegerField(db_default=0, default=0, verbose_name="days with a visit")),
+                ("visits_365", models.IntegerField(db_default=0, default=0, verbose_name="visits within 365 days")),
+                ("cancelled", models.IntegerField(db_default=0, default=0, verbose_name="cancelled")),
+                ("no_shows", models.IntegerField(db_default=0, default=0, verbose_name="no-shows")),
+                (
+                    "cancelled_365",
+                    models.IntegerField(db_default=0, default=0, verbose_name="cancelled or missed within 365 days"),
+                ),
+                ("next_visit_on", models.DateField(null=True, verbose_name="next appointment")),
+                (
+                    "money",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="paid in all"
+                    ),
+                ),
+                (
+                    "money_365",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="paid within 365 days"
+                    ),
+                ),
+                (
+                    "refunds",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="refunded"
+                    ),
+                ),
+                (
+                    "cost",
+                    models.DecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        max_digits=14,
+                        verbose_name="cost of what was rendered",
+                    ),
+                ),
+                (
+                    "margin",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="paid minus cost"
+                    ),
+                ),
+                (
+                    "margin_365",
+                    models.DecimalField(
+                        db_default=0,
+                        decimal_places=2,
+                        default=0,
+                        max_digits=14,
+                        verbose_name="paid minus cost within 365 days",
+                    ),
+                ),
+                (
+                    "discount",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="discounts given"
+                    ),
+                ),
+                (
+                    "discount_share",
+                    models.FloatField(help_text="Discounts ÷ full price.", null=True, verbose_name="discount share"),
+                ),
+                (
+                    "average_bill",
+                    models.DecimalField(
+                        decimal_places=2,
+                        help_text="Paid in all ÷ visits.",
+                        max_digits=12,
+                        null=True,
+                        verbose_name="average bill",
+                    ),
+                ),
+                (
+                    "lifetime_days",
+                    models.IntegerField(
+                        help_text="First visit to last visit.", null=True, verbose_name="lifetime, days"
+                    ),
+                ),
+                (
+                    "own_interval_days",
+                    models.FloatField(
+                        help_text="Median days between the patient's visits.",
+                        null=True,
+                        verbose_name="own return interval, days",
+                    ),
+                ),
+                (
+                    "cycle_days",
+                    models.FloatField(
+                        help_text="The recall interval of the most frequent due service; without one, the own interval.",
+                        null=True,
+                        verbose_name="expected cycle, days",
+                    ),
+                ),
+                (
+                    "due_on",
+                    models.DateField(
+                        help_text="The earliest day on which a service is due again, or the day the doctor named.",
+                        null=True,
+                        verbose_name="due on",
+                    ),
+                ),
+                ("answers", models.IntegerField(db_default=0, default=0, verbose_name="answers")),
+                ("last_nps", models.SmallIntegerField(null=True, verbose_name="last score 0–10")),
+                ("last_answer_on", models.DateField(null=True, verbose_name="last answer")),
+                ("complaints", models.IntegerField(db_default=0, default=0, verbose_name="complaints")),
+                (
+                    "complaints_365",
+                    models.IntegerField(db_default=0, default=0, verbose_name="complaints within 365 days"),
+                ),
+                (
+                    "first_doctor",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.doctor",
+                    ),
+                ),
+                (
+                    "first_service",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.service",
+                    ),
+                ),
+                (
+                    "last_branch",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.branch",
+                    ),
+                ),
+                (
+                    "last_doctor",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.doctor",
+                    ),
+                ),
+                (
+                    "last_service",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.service",
+                    ),
+                ),
+                (
+                    "main_service",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="patients.service",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'metrics of a patient',
-                'verbose_name_plural': 'metrics of patients',
+                "verbose_name": "metrics of a patient",
+                "verbose_name_plural": "metrics of patients",
             },
         ),
         migrations.CreateModel(
-            name='NightlyRun',
+            name="NightlyRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(unique=True, verbose_name='as of')),
-                ('state', models.CharField(choices=[('waiting', 'waiting'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='waiting', max_length=7, verbose_name='state')),
-                ('full', models.BooleanField(default=False, help_text='Every patient is recomputed, not only the changed.', verbose_name='full')),
-                ('fitted', models.JSONField(blank=True, default=dict, help_text='Borders and other parameters by segmentation, with the date they were fitted on.', verbose_name='fitted')),
-                ('error', models.TextField(blank=True, verbose_name='error')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('started_at', models.DateTimeField(blank=True, null=True, verbose_name='started')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('requested_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='requested by')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(unique=True, verbose_name="as of")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=7,
+                        verbose_name="state",
+                    ),
+                ),
+                (
+                    "full",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Every patient is recomputed, not only the changed.",
+                        verbose_name="full",
+                    ),
+                ),
+                (
+                    "fitted",
+                    models.JSONField(
+                        blank=True,
+                        default=dict,
+                        help_text="Borders and other parameters by segmentation, with the date they were fitted on.",
+                        verbose_name="fitted",
+                    ),
+                ),
+                ("error", models.TextField(blank=True, verbose_name="error")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("started_at", models.DateTimeField(blank=True, null=True, verbose_name="started")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="requested by",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'night',
-                'verbose_name_plural': 'nights',
-                'ordering': ['-as_of'],
-                'permissions': [('run_night', 'Can start the night')],
+                "verbose_name": "night",
+                "verbose_name_plural": "nights",
+                "ordering": ["-as_of"],
+                "permissions": [("run_night", "Can start the night")],
             },
         ),
         migrations.CreateModel(
-            name='RfmCell',
+            name="RfmCell",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(verbose_name='as of')),
-                ('r', models.SmallIntegerField()),
-                ('f', models.SmallIntegerField()),
-                ('m', models.SmallIntegerField()),
-                ('patients', models.PositiveIntegerField(default=0, verbose_name='patients')),
-                ('money_365', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='paid within 365 days')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(verbose_name="as of")),
+                ("r", models.SmallIntegerField()),
+                ("f", models.SmallIntegerField()),
+                ("m", models.SmallIntegerField()),
+                ("patients", models.PositiveIntegerField(default=0, verbose_name="patients")),
+                (
+                    "money_365",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="paid within 365 days"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'RFM cell',
-                'verbose_name_plural': 'RFM cells',
-                'constraints': [models.UniqueConstraint(fields=('as_of', 'r', 'f', 'm'), name='rfmcell_once_per_night')],
+                "verbose_name": "RFM cell",
+                "verbose_name_plural": "RFM cells",
+                "constraints": [
+                    models.UniqueConstraint(fields=("as_of", "r", "f", "m"), name="rfmcell_once_per_night")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Segment',
+            name="Segment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=120, verbose_name='name')),
-                ('name_en', models.CharField(blank=True, max_length=120, verbose_name='name in English')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('description_en', models.TextField(blank=True, verbose_name='description in English')),
-                ('code', models.SlugField(max_length=40, verbose_name='code')),
-                ('colour', models.CharField(default='#667085', max_length=7, validators=[django.core.validators.RegexValidator('^#[0-9a-fA-F]{6}$', 'A colour is written as #rrggbb.')], verbose_name='colour')),
-                ('tactic', models.TextField(blank=True, verbose_name='tactic')),
-                ('tactic_en', models.TextField(blank=True, verbose_name='tactic in English')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('segmentation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='segments', to='segmentation.segmentation', verbose_name='segmentation')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=120, verbose_name="name")),
+                ("name_en", models.CharField(blank=True, max_length=120, verbose_name="name in English")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                ("description_en", models.TextField(blank=True, verbose_name="description in English")),
+                ("code", models.SlugField(max_length=40, verbose_name="code")),
+                (
+                    "colour",
+                    models.CharField(
+                        default="#667085",
+                        max_length=7,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^#[0-9a-fA-F]{6}$", "A colour is written as #rrggbb."
+                            )
+                        ],
+                        verbose_name="colour",
+                    ),
+                ),
+                ("tactic", models.TextField(blank=True, verbose_name="tactic")),
+                ("tactic_en", models.TextField(blank=True, verbose_name="tactic in English")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                (
+                    "segmentation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="segments",
+                        to="segmentation.segmentation",
+                        verbose_name="segmentation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'segment',
-                'verbose_name_plural': 'segments',
-                'ordering': ['segmentation', 'position', 'code'],
+                "verbose_name": "segment",
+                "verbose_name_plural": "segments",
+                "ordering": ["segmentation", "position", "code"],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('entered_on', models.DateField(verbose_name='entered')),
-                ('left_on', models.DateField(null=True, verbose_name='left')),
-                ('cause', models.JSONField(null=True, verbose_name='cause')),
-                ('money', models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name='money at stake, ₽')),
-                ('patient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='patients.patient')),
-                ('came_from', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='segmentation.segment')),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='segmentation.segment')),
-                ('segmentation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='segmentation.segmentation')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("entered_on", models.DateField(verbose_name="entered")),
+                ("left_on", models.DateField(null=True, verbose_name="left")),
+                ("cause", models.JSONField(null=True, verbose_name="cause")),
+                (
+                    "money",
+                    models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name="money at stake, ₽"),
+                ),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "came_from",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="segmentation.segment",
+                    ),
+                ),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="segmentation.segment",
+                    ),
+                ),
+                (
+                    "segmentation",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="segmentation.segmentation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'membership',
-                'verbose_name_plural': 'memberships',
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
             },
         ),
         migrations.CreateModel(
-            name='SegmentTotal',
+            name="SegmentTotal",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('as_of', models.DateField(verbose_name='as of')),
-                ('patients', models.PositiveIntegerField(default=0, verbose_name='patients')),
-                ('entered', models.PositiveIntegerField(default=0, verbose_name='entered')),
-                ('left', models.PositiveIntegerField(default=0, verbose_name='left')),
-                ('visits_365', models.PositiveIntegerField(default=0, verbose_name='visits within 365 days')),
-                ('money', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='paid in all')),
-                ('money_365', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='paid within 365 days')),
-                ('margin_365', models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name='margin of 365 days')),
-                ('ltv', models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name='mean LTV')),
-                ('segment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='totals', to='segmentation.segment')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("as_of", models.DateField(verbose_name="as of")),
+                ("patients", models.PositiveIntegerField(default=0, verbose_name="patients")),
+                ("entered", models.PositiveIntegerField(default=0, verbose_name="entered")),
+                ("left", models.PositiveIntegerField(default=0, verbose_name="left")),
+                ("visits_365", models.PositiveIntegerField(default=0, verbose_name="visits within 365 days")),
+                ("money", models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="paid in all")),
+                (
+                    "money_365",
+                    models.DecimalField(
+                        decimal_places=2, default=0, max_digits=16, verbose_name="paid within 365 days"
+                    ),
+                ),
+                (
+                    "margin_365",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=16, verbose_name="margin of 365 days"),
+                ),
+                ("ltv", models.DecimalField(decimal_places=2, max_digits=14, null=True, verbose_name="mean LTV")),
+                (
+                    "segment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="totals",
+                        to="segmentation.segment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'segment total',
-                'verbose_name_plural': 'segment totals',
-                'ordering': ['-as_of'],
+                "verbose_name": "segment total",
+                "verbose_name_plural": "segment totals",
+                "ordering": ["-as_of"],
             },
         ),
         migrations.CreateModel(
-            name='ServiceRhythm',
+            name="ServiceRhythm",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('visits', models.IntegerField(verbose_name='visits')),
-                ('first_on', models.DateField(verbose_name='first')),
-                ('last_on', models.DateField(verbose_name='last')),
-                ('interval_days', models.FloatField(null=True, verbose_name='mean interval, days')),
-                ('money', models.DecimalField(db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name='billed')),
-                ('due_on', models.DateField(null=True, verbose_name='due on')),
-                ('patient', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='rhythms', to='patients.patient')),
-                ('service', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='patients.service')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("visits", models.IntegerField(verbose_name="visits")),
+                ("first_on", models.DateField(verbose_name="first")),
+                ("last_on", models.DateField(verbose_name="last")),
+                ("interval_days", models.FloatField(null=True, verbose_name="mean interval, days")),
+                (
+                    "money",
+                    models.DecimalField(
+                        db_default=0, decimal_places=2, default=0, max_digits=14, verbose_name="billed"
+                    ),
+                ),
+                ("due_on", models.DateField(null=True, verbose_name="due on")),
+                (
+                    "patient",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="rhythms",
+                        to="patients.patient",
+                    ),
+                ),
+                (
+                    "service",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="patients.service",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'rhythm of a service',
-                'verbose_name_plural': 'rhythms of services',
+                "verbose_name": "rhythm of a service",
+                "verbose_name_plural": "rhythms of services",
             },
         ),
         migrations.CreateModel(
-            name='NightlyStep',
+            name="NightlyStep",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, verbose_name='step')),
-                ('done', models.BooleanField(default=False, verbose_name='done')),
-                ('rows', models.PositiveBigIntegerField(default=0, verbose_name='rows written')),
-                ('seconds', models.FloatField(default=0, verbose_name='seconds')),
-                ('finished_at', models.DateTimeField(blank=True, null=True, verbose_name='finished')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='steps', to='segmentation.nightlyrun', verbose_name='night')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=40, verbose_name="step")),
+                ("done", models.BooleanField(default=False, verbose_name="done")),
+                ("rows", models.PositiveBigIntegerField(default=0, verbose_name="rows written")),
+                ("seconds", models.FloatField(default=0, verbose_name="seconds")),
+                ("finished_at", models.DateTimeField(blank=True, null=True, verbose_name="finished")),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="steps",
+                        to="segmentation.nightlyrun",
+                        verbose_name="night",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'step of a night',
-                'verbose_name_plural': 'steps of nights',
-                'ordering': ['run', 'id'],
-                'constraints': [models.UniqueConstraint(fields=('run', 'name'), name='nightlystep_once_per_run')],
+                "verbose_name": "step of a night",
+                "verbose_name_plural": "steps of nights",
+                "ordering": ["run", "id"],
+                "constraints": [models.UniqueConstraint(fields=("run", "name"), name="nightlystep_once_per_run")],
             },
         ),
         migrations.AddConstraint(
-            model_name='segment',
-            constraint=models.UniqueConstraint(fields=('segmentation', 'code'), name='segment_code_once_per_segmentation'),
+            model_name="segment",
+            constraint=models.UniqueConstraint(
+                fields=("segmentation", "code"), name="segment_code_once_per_segmentation"
+            ),
         ),
         migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('left_on__isnull', True)), fields=['segment', 'patient'], name='membership_open'),
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("left_on__isnull", True)), fields=["segment", "patient"], name="membership_open"
+            ),
         ),
         migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(condition=models.Q(('came_from__isnull', False)), fields=['segmentation', 'entered_on'], include=('segment', 'came_from', 'money'), name='membership_moves'),
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("came_from__isnull", False)),
+                fields=["segmentation", "entered_on"],
+                include=("segment", "came_from", "money"),
+                name="membership_moves",
+            ),
         ),
         migrations.AddIndex(
-            model_name='membership',
-            index=models.Index(fields=['patient', 'entered_on'], name='membership_of_patient'),
+            model_name="membership",
+            index=models.Index(fields=["patient", "entered_on"], name="membership_of_patient"),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(condition=models.Q(('left_on__isnull', True)), fields=('patient', 'segmentation'), name='membership_one_open_per_segmentation'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("left_on__isnull", True)),
+                fields=("patient", "segmentation"),
+                name="membership_one_open_per_segmentation",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.CheckConstraint(condition=models.Q(('left_on__isnull', True), ('left_on__gt', models.F('entered_on')), _connector='OR'), name='membership_period_in_order'),
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("left_on__isnull", True), ("left_on__gt", models.F("entered_on")), _connector="OR"),
+                name="membership_period_in_order",
+            ),
         ),
         migrations.AddIndex(
-            model_name='segmenttotal',
-            index=models.Index(fields=['as_of'], name='segmenttotal_by_night'),
+            model_name="segmenttotal",
+            index=models.Index(fields=["as_of"], name="segmenttotal_by_night"),
         ),
         migrations.AddConstraint(
-            model_name='segmenttotal',
-            constraint=models.UniqueConstraint(fields=('segment', 'as_of'), name='segmenttotal_once_per_night'),
+            model_name="segmenttotal",
+            constraint=models.UniqueConstraint(fields=("segment", "as_of"), name="segmenttotal_once_per_night"),
         ),
         migrations.AddIndex(
-            model_name='servicerhythm',
-            index=models.Index(fields=['service', 'last_on'], include=('patient',), name='servicerhythm_by_service'),
+            model_name="servicerhythm",
+            index=models.Index(fields=["service", "last_on"], include=("patient",), name="servicerhythm_by_service"),
         ),
         migrations.AddConstraint(
-            model_name='servicerhythm',
-            constraint=models.UniqueConstraint(fields=('patient', 'service'), name='servicerhythm_once'),
+            model_name="servicerhythm",
+            constraint=models.UniqueConstraint(fields=("patient", "service"), name="servicerhythm_once"),
         ),
     ]
