@@ -3,7 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q, Value
-from django.db.models.functions import Concat, Lower
+from django.db.models.functions import Concat, Lower, Replace
 from django.utils.translation import gettext_lazy as _
 
 from patients.models.catalogue import AcquisitionChannel, Branch, Sex
@@ -47,12 +47,17 @@ class Patient(SourcedModel, StubMixin):
     )
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
     search_text = models.GeneratedField(
-        expression=Lower(
-            Concat(
-                F("last_name"), Value(" "), F("first_name"), Value(" "), F("middle_name"), Value(" "),
-                F("phone"), Value(" "), F("email"), Value(" "), F("external_id"),
-                output_field=models.TextField(),
-            )
+        # Sources write ё and е as they like; whoever searches does too.
+        expression=Replace(
+            Lower(
+                Concat(
+                    F("last_name"), Value(" "), F("first_name"), Value(" "), F("middle_name"), Value(" "),
+                    F("phone"), Value(" "), F("email"), Value(" "), F("external_id"),
+                    output_field=models.TextField(),
+                )
+            ),
+            Value("ё", models.TextField()),
+            Value("е", models.TextField()),
         ),
         output_field=models.TextField(),
         db_persist=True,
