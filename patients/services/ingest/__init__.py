@@ -1,0 +1,6 @@
+"""Facts come in: validation, staging by COPY, one upsert. `ingest` is the only door, for REST, files and replay."""
+
+from patients.services.ingest.report import IngestReport, RejectedItem
+from patients.services.ingest.service import MAX_ITEMS, ingest
+
+__all__ = ["MAX_ITEMS", "IngestReport", "RejectedItem", "ingest"]
