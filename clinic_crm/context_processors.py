@@ -1,7 +1,58 @@
 """What every page of the portal knows."""
 
+from typing import TypedDict
+
 from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+# (URL name, label, icon, permission); seven entries at most.
+_MENU: tuple[tuple[str, str | Promise, str, str], ...] = (
+    ("home", _("Home"), "ti-layout-dashboard", "segmentation.view_segment"),
+    ("segments", _("Segments"), "ti-chart-donut-3", "segmentation.view_segment"),
+    ("patients", _("Patients"), "ti-users", "patients.view_patient"),
+    ("data", _("Data"), "ti-database-import", "patients.view_ingestbatch"),
+)
+
+
+class Entry(TypedDict):
+    label: str | Promise
+    icon: str
+    url: str
+    active: bool
 
 
 def portal(request: HttpRequest) -> dict[str, object]:
-    return {"theme": "dark" if request.COOKIES.get("theme") == "dark" else "light"}
+    """Theme, menu and search, by what the reader may see."""
+    return {
+        "theme": "dark" if request.COOKIES.get("theme") == "dark" else "light",
+        "navigation": _navigation(request),
+        "search_url": _address("search") if _may(request, "patients.view_patient") else "",
+    }
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:  # the page is being built
+        return ""
+
+
+def _may(request: HttpRequest, permission: str) -> bool:
+    user = getattr(request, "user", None)
+    return user is not None and user.is_active and user.has_perm(permission)
+
+
+def _navigation(request: HttpRequest) -> list[Entry]:
+    home = reverse("home")
+    entries: list[Entry] = []
+    for name, label, icon, permission in _MENU:
+        url = _address(name)
+        if url and _may(request, permission):
+            here = request.path == home if url == home else request.path.startswith(url)
+            entries.append({"label": label, "icon": icon, "url": url, "active": here})
+    user = getattr(request, "user", None)
+    if user is not None and user.is_staff:
+        entries.append({"label": _("Settings"), "icon": "ti-settings", "url": reverse("admin:index"), "active": False})
+    return entries

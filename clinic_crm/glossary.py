@@ -1,0 +1,66 @@
+"""The words of the portal and what they mean; templates show them by `{% term "ltv" %}`."""
+
+from typing import NamedTuple
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class Term(NamedTuple):
+    word: str | Promise
+    meaning: str | Promise
+
+
+TERMS: dict[str, Term] = {
+    "base": Term(_("Base"), _("Every patient the clinic knows, from the first enquiry on; merged cards count once.")),
+    "lost": Term(
+        _("Lost"),
+        _(
+            "Patients with at least one visit who missed their cycle, or did not return within 3, 6 or 12 months "
+            "depending on the service. Up to 30 % of the base is normal."
+        ),
+    ),
+    "ltv": Term(_("LTV"), _("What one patient is worth: average bill × visits per year × years with the clinic.")),
+    "average_bill": Term(_("Average bill"), _("Income of the last 365 days ÷ completed visits of the last 365 days.")),
+    "nps": Term(
+        _("NPS"),
+        _(
+            "Share of patients who scored 9–10 minus the share who scored 0–6, by the last answer of each patient "
+            "within 365 days. From −100 to +100."
+        ),
+    ),
+    "reach": Term(
+        _("Reach"),
+        _(
+            "Share of the base with a consent to advertising on at least one channel. "
+            "30–60 % of the base is a good reach."
+        ),
+    ),
+    "income": Term(_("Income"), _("Money paid by patients minus refunds.")),
+    "money_365": Term(_("Paid in a year"), _("What the patients paid within the last 365 days, minus refunds.")),
+    "margin_365": Term(_("Margin in a year"), _("What the patients paid within 365 days minus the cost of services.")),
+    "money_at_stake": Term(
+        _("Money at stake"),
+        _("What the patients who moved had paid in the 365 days before the move: it may be lost, or has been won."),
+    ),
+    "rfm": Term(
+        _("RFM"),
+        _(
+            "Three scores from 1 (worst) to 5 (best): how long ago the patient came, how often they come, "
+            "how much they pay."
+        ),
+    ),
+    "recency": Term(
+        _("Recency"), _("R: days since the last visit, measured in the patient's own cycles. 5 — has just been here.")
+    ),
+    "frequency": Term(_("Frequency"), _("F: how often the patient comes. 5 — the most frequent fifth of the base.")),
+    "monetary": Term(_("Money"), _("M: how much the patient pays. 5 — the fifth of the base that pays most.")),
+    "move": Term(_("Move"), _("A patient leaves one segment and enters another on the same night.")),
+    "lifecycle": Term(
+        _("Lifecycle"), _("From the first enquiry through active visits to due, overdue and lost, by the patient's cycle.")
+    ),
+    "value": Term(_("Value tiers"), _("Patients by what they are worth: VIP, stable, one-off, unprofitable.")),
+    "satisfaction": Term(
+        _("Satisfaction × profit"), _("Patients by their last NPS answer and by the margin they bring.")
+    ),
+}

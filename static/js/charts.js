@@ -1,0 +1,187 @@
+// Draws the pictures of a page. The page puts data into <script type="application/json"> (see docs/ui.md); colours come
+// from the theme and from the segments.
+(function () {
+  "use strict";
+  var language = document.documentElement.lang || "ru";
+  var drawn = [];
+
+  function colour(variable) {
+    var probe = document.createElement("span");
+    probe.style.color = "var(" + variable + ")";
+    document.body.appendChild(probe);
+    var value = getComputedStyle(probe).color;
+    probe.remove();
+    return value;
+  }
+  function theme() {
+    return {
+      ink: colour("--ink"), quiet: colour("--quiet"), line: colour("--line"), surface: colour("--surface"),
+      primary: colour("--tblr-primary"), second: colour("--warn"), bad: colour("--bad"),
+      font: getComputedStyle(document.body).fontFamily
+    };
+  }
+  function escape(text) {
+    var box = document.createElement("div");
+    box.textContent = text;
+    return box.innerHTML;
+  }
+
+  // --- Numbers and dates as the reader writes them ------------------------------------------------------------
+  function written(value, unit) {
+    if (value === null || value === undefined) return "—";
+    if (unit === "share") {
+      return new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 1 }).format(value);
+    }
+    var text = new Intl.NumberFormat(language, { maximumFractionDigits: 0 }).format(value).replace(/,/g, "\u202f");
+    return unit === "money" ? text + "\u00a0₽" : text;
+  }
+  function onAxis(value, unit) {
+    if (unit === "share") return written(value, unit);
+    return new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  }
+  function date(value, options) {
+    return new Intl.DateTimeFormat(language, options).format(new Date(value));
+  }
+
+  // --- Kinds of pictures ------------------------------------------------------------------------------------
+  function tooltip(look) {
+    return {
+      backgroundColor: look.surface, borderColor: look.line, textStyle: { color: look.ink, fontSize: 13 },
+      extraCssText: "box-shadow:0 8px 24px rgb(16 24 40 / 16%);border-radius:8px", confine: true
+    };
+  }
+
+  function timeOption(config, look) {
+    var palette = [look.primary, look.second, look.quiet];
+    var axes = Math.max.apply(null, config.series.map(function (s) { return s.axis || 0; })) + 1;
+    var units = [];
+    config.series.forEach(function (s) { units[s.axis || 0] = s.unit; });
+    var legend = config.series.length > 1;
+    return {
+      animation: false,
+      textStyle: { fontFamily: look.font },
+      grid: { left: 8, right: axes > 1 ? 8 : 16, top: legend ? 44 : 16, bottom: 8, containLabel: true },
+      legend: {
+        show: legend, type: "scroll", top: 0, left: 4, icon: "circle", itemWidth: 10, itemHeight: 10, itemGap: 16,
+        textStyle: { color: look.ink, fontSize: 12.5 }, pageIconColor: look.quiet, pageTextStyle: { color: look.quiet }
+      },
+      tooltip: Object.assign(tooltip(look), {
+        trigger: "axis",
+        axisPointer: { type: "line", lineStyle: { color: look.quiet, type: "dashed" } },
+        formatter: function (items) {
+          var head = "<b>" + date(items[0].value[0], { day: "numeric", month: "long", year: "numeric" }) + "</b>";
+          var total = 0;
+          var lines = items.map(function (item) {
+            total += item.value[1] || 0;
+            return item.marker + escape(item.seriesName) + ": <b>" +
+              written(item.value[1], config.series[item.seriesIndex].unit) + "</b>";
+          });
+          if (config.stack) lines = lines.reverse().concat(escape(config.total) + ": <b>" + written(total, units[0]) + "</b>");
+          return [head].concat(lines).join("<br>");
+        }
+      }),
+      xAxis: {
+        type: "time", axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false }, splitLine: { show: false },
+        axisLabel: {
+          color: look.quiet, hideOverlap: true,
+          formatter: function (value) {
+            var moment = new Date(value);
+            if (moment.getDate() !== 1) return date(value, { day: "numeric", month: "short" });
+            return moment.getMonth() === 0 ? String(moment.getFullYear()) : date(value, { month: "short" });
+          }
+        }
+      },
+      yAxis: units.map(function (unit, index) {
+        return {
+          type: "value", min: config.from_zero === false ? "dataMin" : 0, position: index ? "right" : "left",
+          axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, unit); } },
+          splitNumber: 4, splitLine: { show: index === 0, lineStyle: { color: look.line } }
+        };
+      }),
+      series: config.series.map(function (s, index) {
+        var tint = s.colour || palette[index % palette.length];
+        return {
+          name: s.name, type: s.type === "bar" ? "bar" : "line", data: s.data, yAxisIndex: s.axis || 0,
+          stack: config.stack ? "all" : undefined, smooth: false, symbol: "circle", symbolSize: 5,
+          showSymbol: s.data.length < 16 && !config.stack, barMaxWidth: 22, z: s.type === "bar" ? 1 : 2,
+          itemStyle: { color: tint, borderRadius: s.type === "bar" ? [3, 3, 0, 0] : 0, opacity: s.type === "bar" ? 0.55 : 1 },
+          lineStyle: { color: tint, width: config.stack ? 1 : 2.25 },
+          areaStyle: config.stack ? { color: tint, opacity: 0.8 } : s.type === "area" ? { color: tint, opacity: 0.12 } : undefined,
+          markLine: index === 0 && config.limits ? {
+            silent: true, symbol: "none", lineStyle: { color: look.bad, type: "dashed" },
+            label: { color: look.bad, position: "insideStartTop", formatter: function (mark) { return mark.name; } },
+            data: config.limits.map(function (limit) { return { yAxis: limit.value, name: limit.name }; })
+          } : undefined
+        };
+      })
+    };
+  }
+
+  function sankeyOption(config, look, width) {
+    var deepest = Math.max.apply(null, config.nodes.map(function (node) { return node.depth || 0; }));
+    var narrow = width < 560;
+    return {
+      animation: false,
+      textStyle: { fontFamily: look.font },
+      tooltip: Object.assign(tooltip(look), {
+        formatter: function (item) {
+          return escape(item.dataType === "edge" ? item.data.text : item.data.text || item.data.label);
+        }
+      }),
+      series: [{
+        type: "sankey", left: 4, right: 4, top: 8, bottom: 8, nodeWidth: 12, nodeGap: narrow ? 10 : 14, draggable: false,
+        layoutIterations: 0, nodeAlign: "justify", emphasis: { focus: "adjacency" },
+        lineStyle: { color: "source", opacity: 0.32, curveness: 0.5 },
+        data: config.nodes.map(function (node) {
+          return {
+            name: node.name, label: {
+              position: (node.depth || 0) === deepest ? "left" : "right", color: look.ink, fontSize: narrow ? 11 : 12.5,
+              width: narrow ? width * 0.3 : width * 0.24, overflow: "truncate",
+              formatter: "{n|" + node.label.replace(/[{}|]/g, "") + "}", rich: { n: { color: look.ink, textBorderWidth: 3, textBorderColor: look.surface } }
+            },
+            depth: node.depth, itemStyle: { color: node.colour, borderWidth: 0 }, url: node.url, text: node.text, cursor: node.url ? "pointer" : "default"
+          };
+        }),
+        links: config.links
+      }]
+    };
+  }
+
+  var kinds = { time: timeOption, sankey: sankeyOption };
+
+  // --- Drawing ------------------------------------------------------------------------------------------------
+  function draw(element) {
+    var source = document.getElementById(element.dataset.chart);
+    if (!source || !window.echarts || element.clientWidth === 0) return;
+    var config = JSON.parse(source.textContent);
+    var picture = echarts.getInstanceByDom(element);
+    if (!picture) {
+      picture = echarts.init(element, null, { renderer: "svg" });
+      picture.on("click", function (item) {
+        if (item.data && item.data.url) window.location.assign(item.data.url);
+      });
+      drawn.push(element);
+    }
+    picture.setOption(kinds[config.kind](config, theme(), element.clientWidth), true);
+    element.dataset.drawn = "yes";
+  }
+  function drawAll(scope) {
+    scope.querySelectorAll("[data-chart]").forEach(draw);
+  }
+  drawAll(document);
+  document.addEventListener("themechange", function () { drawAll(document); });
+  document.addEventListener("chartshown", function () { drawAll(document); });
+  document.addEventListener("htmx:load", function (event) { drawAll(event.detail.elt); });
+  var waiting;
+  window.addEventListener("resize", function () {
+    clearTimeout(waiting);
+    waiting = setTimeout(function () {
+      drawn = drawn.filter(function (element) { return element.isConnected; });
+      drawn.forEach(function (element) {
+        if (element.clientWidth === 0) return;
+        echarts.getInstanceByDom(element).resize();
+        draw(element);
+      });
+    }, 120);
+  });
+})();
