@@ -1,0 +1,1 @@
+"""Questions about facts that pages and services ask."""
