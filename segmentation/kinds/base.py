@@ -1,0 +1,128 @@
+"""What a kind of segmentation is: a form for its thresholds, a fit, an application, a sentence for every reason."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from numpy.typing import NDArray
+
+from segmentation.kinds.reasons import reason_label
+
+Params = dict[str, Any]
+Cause = dict[str, Any]
+Indices = NDArray[np.int8]
+
+
+@dataclass(frozen=True)
+class Before:
+    """How each patient of the frame stood before this night.
+
+    `segments`: index into `Kind.segments`, −1 for none. `scores`: r, f, m, profit_band (int8, 0 for none).
+    """
+
+    segments: Indices
+    scores: dict[str, Indices] = field(default_factory=dict)
+
+    @classmethod
+    def nothing(cls, count: int) -> "Before":
+        return cls(np.full(count, -1, dtype=np.int8))
+
+    def score(self, name: str) -> Indices:
+        return self.scores.get(name, np.zeros(len(self.segments), dtype=np.int8))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a kind concludes about each patient of the frame.
+
+    `segments`: index into `Kind.segments`, −1: in none. `scores`: columns of Score this kind writes. `causes`: given
+    row numbers of patients who moved, what made each of them move (JSON); asked only for those.
+    """
+
+    segments: Indices
+    causes: Callable[[NDArray[np.int64]], list[Cause]]
+    scores: dict[str, NDArray[Any] | pd.Categorical] = field(default_factory=dict)
+
+
+class Kind(ABC):
+    """One way of dividing the base. A new kind is a subclass in `KINDS` and a row of Segmentation; no migration.
+
+    `fit` and `apply` are functions of their arguments alone: the same night gives the same rows, and the preview of a
+    threshold is the night itself without the writing. `as_of` and all dates in the frame are day numbers
+    (`segmentation.frames.day_number`).
+    """
+
+    code: ClassVar[str]
+    title: ClassVar[Promise]
+    segments: ClassVar[tuple[str, ...]]
+    form_class: ClassVar[type[forms.Form]]
+
+    def clean(self, params: Params) -> Params:
+        """The thresholds with defaults filled in, checked by the form; ValidationError names the fields."""
+        form = self.form_class({**self.defaults(), **params})
+        if not form.is_valid():
+            raise ValidationError(form.errors.as_data())
+        return dict(form.cleaned_data)
+
+    def defaults(self) -> Params:
+        return {name: item.initial for name, item in self.form_class().fields.items()}
+
+    @abstractmethod
+    def describe(self, params: Params) -> str:
+        """The thresholds as a sentence in the reader's language."""
+
+    def fit(self, frame: pd.DataFrame, params: Params, as_of: int) -> dict[str, Any]:
+        """Borders that follow the base, as JSON; fitted rarely and kept in between. Nothing to fit by default."""
+        return {}
+
+    @abstractmethod
+    def apply(
+        self, frame: pd.DataFrame, params: Params, fitted: dict[str, Any], before: Before, as_of: int
+    ) -> Outcome: ...
+
+    def reason(self, cause: Cause | None) -> str:
+        """What made a patient move, in the reader's language; empty when it is not known (the first membership)."""
+        return "; ".join(str(reason_label(code)) for code in (cause or {}).get("reasons", []))
+
+    def index(self, code: str) -> int:
+        return self.segments.index(code)
+
+
+class BordersField(forms.CharField):
+    """Ascending numbers, written with semicolons: `1; 1,5; 2; 3`. Cleaned to a list of floats."""
+
+    def __init__(self, *, count: int, **kwargs: Any) -> None:
+        self.count = count
+        super().__init__(**kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "; ".join(f"{number:g}" for number in value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else super().to_python(value)
+
+    def clean(self, value: Any) -> list[float]:
+        text = self.to_python(value)
+        parts = text if isinstance(text, list | tuple) else [part for part in str(text).split(";") if part.strip()]
+        try:
+            numbers = [float(str(part).replace(",", ".").replace(" ", "").replace("\u00a0", "")) for part in parts]
+        except ValueError:
+            raise ValidationError(gettext("Write numbers separated by semicolons, for example 1; 1.5; 2; 3.")) from None
+        if len(numbers) != self.count:
+            raise ValidationError(gettext("%(count)d numbers are needed.") % {"count": self.count})
+        if not all(np.isfinite(numbers)) or any(a >= b for a, b in pairwise(numbers)):
+            raise ValidationError(gettext("Each number must be greater than the one before it."))
+        return numbers
+
+
+def numbers(values: Sequence[float]) -> str:
+    """Borders in a sentence."""
+    return "; ".join(f"{value:g}" for value in values)
