@@ -22,7 +22,7 @@ DAYS_IN_MONTH = 30.4375
 class Patience:
     """How long the clinic waits.
 
-    `lost_cycles`: cycles missed in a row. For patients to whom no recall interval applies, months without a visit: after
+    `lost_cycles`: cycles missed in a row. For patients to whom no recall interval applies, months without a visit:
     `months_frequent` for those who come at least every 60 days, `months_middle` for those who come at least every 120
     days, `months_rare` for all others (a single visit included).
     """
@@ -37,9 +37,12 @@ class Patience:
     shortest_cycle_days: int
 
 
-def missed_cycles(due_on: Floats, cycle_days: Floats, as_of: float, grace_days: float) -> Floats:
-    """How many due dates have passed unused: at `due_on`, then one more with every cycle; 0 within the grace days."""
-    late = as_of - due_on - grace_days
+def missed_cycles(due_on: Floats, last_visit_on: Floats, cycle_days: Floats, as_of: float, grace_days: float) -> Floats:
+    """How many due dates have passed unused: at `due_on`, then one more with every cycle; 0 within the grace days.
+
+    A visit after the due date, for whatever service, starts the count anew: a service is due, the patient is not gone.
+    """
+    late = as_of - np.fmax(due_on, last_visit_on) - grace_days
     return np.where(late > 0, np.floor(np.nan_to_num(late / cycle_days)) + 1, 0.0)
 
 
@@ -73,7 +76,7 @@ def states_of(
     months = patience_days(own_interval, patience)
     has_due = ~np.isnan(due_on)
     cycle = np.where(np.isnan(cycle_days), months, np.maximum(cycle_days, patience.shortest_cycle_days))
-    missed = np.where(has_due, missed_cycles(due_on, cycle, as_of, patience.grace_days), 0)
+    missed = np.where(has_due, missed_cycles(due_on, last_visit_on, cycle, as_of, patience.grace_days), 0)
     fresh = as_of - first_visit_on <= patience.new_days
     booked = next_visit_on >= as_of
     rules: list[tuple[NDArray[np.bool_], str, str]] = [
