@@ -9,11 +9,17 @@ import json
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from clinic_crm.local import ports
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
+STACK = "stack.json"
 # Used when nothing runs: the settings must import (makemigrations --check, the image build), connecting must fail.
-NO_DATABASE = "postgres://clinic_crm@127.0.0.1:1/clinic_crm"
-NO_REDIS = "redis://127.0.0.1:1/0"
+_NOWHERE = 1
+NO_DATABASE = f"postgres://clinic_crm@127.0.0.1:{_NOWHERE}/clinic_crm"
+NO_REDIS = f"redis://127.0.0.1:{_NOWHERE}/0"
+_PORTS = {"postgres": 5432, "postgresql": 5432, "redis": 6379, "rediss": 6379}
 
 
 def data_dir() -> Path:
@@ -34,7 +40,7 @@ def secret_key(directory: Path) -> str:
 def read_stack(directory: Path) -> dict[str, str]:
     """What `up` wrote about the servers it started; empty when it never ran."""
     try:
-        return dict(json.loads((directory / "stack.json").read_text(encoding="utf-8")))
+        return dict(json.loads((directory / STACK).read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError):
         return {}
 
@@ -45,3 +51,25 @@ def database_url(directory: Path) -> str:
 
 def redis_url(directory: Path) -> str:
     return os.environ.get("REDIS_URL") or read_stack(directory).get("redis_url", NO_REDIS)
+
+
+def choose_data_dir(argv: list[str]) -> None:
+    """Make `up --data DIR` count for this process and its children: the settings read the variable on import."""
+    for position, argument in enumerate(argv):
+        name, equals, value = argument.partition("=")
+        if name == "--data" and (equals or argv[position + 1 :]):
+            os.environ["CLINIC_CRM_DATA"] = value or argv[position + 1]
+
+
+def silent_server(urls: tuple[str, ...]) -> str:
+    """What to do when one of these addresses does not answer; empty when all do."""
+    for url in urls:
+        address = urlsplit(url)
+        port = address.port or _PORTS.get(address.scheme, 0)
+        if address.hostname and not ports.answers(address.hostname, port):
+            place = "No database runs here" if port == _NOWHERE else f"Nothing answers at {address.hostname}:{port}"
+            return (
+                f"{place}. Start the portal with `make run` or `manage.py up` (and the same CLINIC_CRM_DATA),"
+                " or set DATABASE_URL and REDIS_URL."
+            )
+    return ""

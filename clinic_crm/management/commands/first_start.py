@@ -1,0 +1,52 @@
+"""What an empty database needs before anybody can use the portal."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
+from django.utils import timezone
+
+from clinic_crm.roles import ADMINISTRATOR
+
+DEMO_PATIENTS, DEMO_YEARS, DEMO_SEED = 20_000, 4, 1
+HISTORY = timedelta(days=730)
+
+
+class Command(BaseCommand):
+    help = "Fill an empty database: the demonstration clinic with its logins, or (--no-demo) one administrator."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--no-demo", action="store_true", help="no generated patients")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do nothing once there is a user.
+
+        The demo logins come last, so a preparation that was interrupted is done again and not taken for finished.
+        """
+        if get_user_model().objects.exists():
+            return
+        if options["no_demo"]:
+            self._create_administrator()
+        else:
+            self._create_demo()
+
+    @transaction.atomic
+    def _create_administrator(self) -> None:
+        password = secrets.token_urlsafe(12)
+        administrator = get_user_model().objects.create_superuser("admin", password=password)
+        administrator.groups.add(Group.objects.get(name=ADMINISTRATOR))
+        self.stdout.write("The first administrator, shown this once; change it with `manage.py changepassword admin`:")
+        self.stdout.write(f"admin      {password}")
+
+    def _create_demo(self) -> None:
+        today = timezone.localdate()
+        self.stdout.write(f"Preparing the demonstration clinic: {DEMO_PATIENTS} patients, {DEMO_YEARS} years")
+        call_command("seed_demo", patients=DEMO_PATIENTS, years=DEMO_YEARS, seed=DEMO_SEED)
+        self.stdout.write("Living through its last two years month by month")
+        call_command("nightly", "--from", str(today - HISTORY), "--to", str(today), "--every", "30")
+        call_command("demo_users", stdout=self.stdout)
