@@ -1,7 +1,14 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
 
 class ClinicCrmConfig(AppConfig):
     name = "clinic_crm"
     verbose_name = _("Portal")
+
+    def ready(self) -> None:
+        from clinic_crm.roles import sync_roles
+
+        # Ours would never come: Django signals only for apps with models, and this one has none.
+        post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"))
