@@ -3,6 +3,9 @@
 from django.contrib import admin
 from django.urls import path
 
+from clinic_crm.health import health
+
 urlpatterns = [
+    path("health/", health, name="health"),
     path("admin/", admin.site.urls),
 ]
