@@ -145,7 +145,7 @@ def _codes(taken: Taker) -> Callable[[Cell], Cell] | None:
         found = by_word.get(values.text(cell).casefold(), other)
         if found is None:
             raise ValueError(
-                _("“%(word)s” is not in the code table of the mapping.") % {"word": values.text(cell)[:80]}
+                _("Not in the code table of the mapping.")
             )
         return found  # type: ignore[no-any-return]
 

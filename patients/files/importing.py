@@ -20,8 +20,8 @@ from patients.files import values
 from patients.files.expressions import Row
 from patients.files.mapping import FileMapping, Made, ResourceReader, RowReader, compile_mapping
 from patients.files.readers import Cells, FileError, Table, open_table
-from patients.models import IngestBatch, Integration, Rejected
-from patients.services.ingest import ingest
+from patients.models import IngestBatch, Integration
+from patients.services.ingest import RejectedItem, ingest, rejections
 
 CHUNK = 10_000
 SHOWN_REJECTIONS = 50
@@ -166,6 +166,7 @@ class _Import:
 
     def _take_resource(self, one: ResourceReader, rows: Sequence[Row]) -> None:
         tally = self.outcome.tallies[one.resource]
+        before = tally.repeated
         items: list[dict[str, Any]] = []
         lines: list[int] = []
         last: dict[Any, dict[str, Any]] = {}
@@ -186,6 +187,10 @@ class _Import:
             lines.append(row.line)
         self._reject(one.resource, unread)
         self._ingest(one.resource, items, lines)
+        if repeated := tally.repeated - before:
+            IngestBatch.objects.filter(pk=self.batches[one.resource].pk).update(
+                received=F("received") + repeated, unchanged=F("unchanged") + repeated
+            )
 
     def _ingest(self, resource: str, items: list[dict[str, Any]], lines: list[int]) -> None:
         if not items:
@@ -213,11 +218,9 @@ class _Import:
         if not unread:
             return
         batch = self.batches[resource]
+        refused = [RejectedItem(n, _id(made.item), made.errors) for n, (_line, made) in enumerate(unread)]
         with transaction.atomic():
-            Rejected.objects.bulk_create(
-                Rejected(batch=batch, row=line, external_id=_id(made.item), payload=made.item, errors=made.errors)
-                for line, made in unread
-            )
+            rejections.keep(batch, refused, [made.item for _line, made in unread], [line for line, _made in unread])
             IngestBatch.objects.filter(pk=batch.pk).update(
                 received=F("received") + len(unread), rejected=F("rejected") + len(unread)
             )

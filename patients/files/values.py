@@ -19,6 +19,8 @@ _TRUE = {"1", "true", "yes", "y", "да", "д", "истина", "+"}
 _FALSE = {"0", "false", "no", "n", "нет", "н", "ложь", "-"}
 # Excel keeps 15 digits of a number; what is longer has been rounded before we see it.
 _EXCEL_DIGITS = 15
+# A spreadsheet's 0.1 + 0.2 is 0.30000000000000004.
+_FRACTION_DIGITS = 6
 _EXCEL_EPOCH = datetime(1899, 12, 30)  # noqa: DTZ001 - a serial number of a spreadsheet knows no zone
 
 
@@ -63,20 +65,28 @@ def decimal(cell: Cell, mark: str) -> str:
     """A number as the API reads it: spaces between thousands and a currency sign are dropped, the mark is a dot."""
     if isinstance(cell, bool):
         raise ValueError(_("Not a number."))
-    if isinstance(cell, int | float):
-        return repr(cell) if isinstance(cell, int) else format(Decimal(repr(cell)), "f")
-    word = _CURRENCY.sub("", text(cell)).translate(_SPACES)
-    if mark == ",":
-        word = word.replace(".", "").replace(",", ".") if "," in word and "." in word else word.replace(",", ".")
-    else:
-        word = word.replace(",", "")
+    word = repr(cell) if isinstance(cell, int | float) else _plain(text(cell), mark)
     try:
         number = Decimal(word)
     except InvalidOperation:
         raise ValueError(_("Not a number.")) from None
     if not number.is_finite() or abs(number.adjusted()) > 15:
         raise ValueError(_("Not a number."))
+    if number.as_tuple().exponent < -_FRACTION_DIGITS:  # type: ignore[operator]
+        number = round(number, _FRACTION_DIGITS)
     return format(number, "f")
+
+
+def _plain(word: str, mark: str) -> str:
+    """`1 500,50 ₽` as `1500.50`. The other mark may only part thousands: `11.77` is no 1177 where `,` is the mark."""
+    word = _CURRENCY.sub("", word).translate(_SPACES)
+    other = "." if mark == "," else ","
+    if other in word:
+        whole, _mark, fraction = word.partition(mark)
+        if other in fraction or not re.fullmatch(rf"[+-]?\d{{1,3}}(?:{re.escape(other)}\d{{3}})+", whole):
+            raise ValueError(_("Not a number; the decimal mark of this mapping is “%(mark)s”.") % {"mark": mark})
+        word = word.replace(other, "")
+    return word.replace(mark, ".")
 
 
 def integer(cell: Cell, mark: str) -> int:

@@ -92,6 +92,7 @@ class Visit(SourcedModel):
                 name="visit_by_patient_covering",
             ),
             models.Index(fields=["starts_on", "status"], include=["patient"], name="visit_by_day"),
+            models.Index(fields=["id"], condition=Q(amount__lt=0), name="visit_below_zero"),
         ]
 
     def __str__(self) -> str:

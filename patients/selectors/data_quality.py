@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import Exists, Min, Model, OuterRef, Q, QuerySet
 
 from patients.models import Branch, Doctor, IngestBatch, Integration, Patient, Rejected, Service, Visit
+from patients.selectors.contacts import readable_phone
 
 COUNT_LIMIT = 1000
 PAGE = 50
@@ -146,6 +147,14 @@ class Double:
     one: Patient
     other: Patient
     same_birth: bool
+
+    @property
+    def cards(self) -> tuple[Patient, Patient]:
+        return self.one, self.other
+
+    @property
+    def phone(self) -> str:
+        return readable_phone(self.one.phone)
 
 
 def doubles(after_id: int | None = None, size: int = PAGE) -> Page[Double]:
