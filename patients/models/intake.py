@@ -88,6 +88,7 @@ class Rejected(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["id"], condition=models.Q(resolution="open"), name="rejected_open"),
+            models.Index(fields=["external_id"], condition=models.Q(resolution="open"), name="rejected_open_by_id"),
         ]
 
     def __str__(self) -> str:

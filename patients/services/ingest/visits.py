@@ -1,0 +1,139 @@
+"""What belongs to a visit beside its own row: totals and fingerprint before the upsert, items and stubs after it."""
+
+from collections.abc import Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from hashlib import blake2b
+from itertools import chain
+from operator import itemgetter
+
+import numpy as np
+import orjson
+from django.db import connection
+
+from patients.services.ingest.messages import say
+from patients.services.ingest.report import Errors
+from patients.services.ingest.staging import copy
+from patients.services.ingest.types import MAX_MONEY
+from patients.services.ingest.upsert import Written
+from patients.services.ingest.validation import Checked
+
+Line = tuple[str, float, float, float, float]
+_line = itemgetter("service", "quantity", "price", "discount", "cost")
+KOPECKS = 100
+
+
+def prepare(checked: Checked) -> None:
+    """Give every visit its `lines`, totals and fingerprint; refuse visits whose sums cannot be."""
+    for value in checked.values:
+        value["lines"] = [_line(vars(line)) for line in value["items"]]
+    checked.reject(_refused(checked))
+    totals = _totals([value["lines"] for value in checked.values])
+    for value, amount, discount, cost in zip(checked.values, *totals, strict=True):
+        value["amount"], value["discount"], value["cost"] = amount, discount, cost
+        value["fingerprint"] = fingerprint(value["lines"])
+
+
+def fingerprint(lines: list[Line]) -> int:
+    """64 bits over the items, whatever their order."""
+    digest = blake2b(orjson.dumps(sorted(lines)), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+def _refused(checked: Checked) -> dict[int, Errors]:
+    """Visits with a line or a sum that does not fit, found by array; rounds amounts to kopecks on the way."""
+    counts = [len(value["lines"]) for value in checked.values]
+    if not any(counts):
+        return {}
+    owner = np.repeat(np.arange(len(counts)), counts)
+    first = np.cumsum([0, *counts])
+    numbers = np.array([line[1:] for line in chain.from_iterable(v["lines"] for v in checked.values)])
+    finer = np.abs(numbers * KOPECKS - np.rint(numbers * KOPECKS)).max(axis=1) > 1e-3
+    for row in np.flatnonzero(finer):
+        lines = checked.values[owner[row]]["lines"]
+        rounded = _rounded(lines[row - first[owner[row]]])
+        lines[row - first[owner[row]]] = rounded
+        numbers[row] = rounded[1:]
+    gross = numbers[:, 0] * numbers[:, 1]
+    errors: dict[int, Errors] = {}
+    for mask, field, kind in (
+        (gross > MAX_MONEY, "price", "total"),
+        (numbers[:, 2] > gross + 0.005, "discount", "discount"),
+    ):
+        for row in np.flatnonzero(mask):
+            position = int(owner[row])
+            errors.setdefault(position, {})[f"items.{row - first[position]}.{field}"] = [say(kind)]
+    sums = np.zeros((len(counts), 3))
+    np.add.at(sums, owner, np.column_stack([gross, numbers[:, 2], numbers[:, 3]]))
+    for position in np.flatnonzero((sums > MAX_MONEY).any(axis=1)):
+        errors.setdefault(int(position), {}).setdefault("items", []).append(say("total"))
+    return errors
+
+
+def _rounded(line: Line) -> Line:
+    """Half up, as PostgreSQL rounds what it reads."""
+    cent = Decimal("0.01")
+    service, *numbers = line
+    rounded = [float(Decimal(repr(number)).quantize(cent, ROUND_HALF_UP)) for number in numbers]
+    return (service, *rounded)  # type: ignore[return-value]
+
+
+def _totals(lines: Sequence[list[Line]]) -> tuple[list[float], list[float], list[float]]:
+    """Amount, discount and cost per visit in rubles, added up exactly in whole kopecks and rounded half up once."""
+    counts = [len(own) for own in lines]
+    ends = np.cumsum(counts, dtype=np.int64)
+    starts = ends - np.array(counts, dtype=np.int64)
+    flat = np.array([line[1:] for line in chain.from_iterable(lines)], dtype=float).reshape(-1, 4)
+    quantity, price, discount, cost = np.rint(flat * KOPECKS).astype(np.int64).T
+
+    def per_visit(values: np.ndarray) -> np.ndarray:
+        running = np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(values)])
+        return running[ends] - running[starts]
+
+    amount = (per_visit(quantity * price - discount * KOPECKS) + KOPECKS // 2) // KOPECKS
+    return (
+        (amount / KOPECKS).tolist(),
+        (per_visit(discount) / KOPECKS).tolist(),
+        (per_visit(cost) / KOPECKS).tolist(),
+    )
+
+
+def write_items(checked: Checked, written: Sequence[Written], source_id: int, services: dict[str, int]) -> None:
+    """Items of new visits and of those whose fingerprint changed; all others stay untouched."""
+    stale = [visit.id for visit in written if visit.flag]
+    if stale:
+        with connection.cursor() as cursor:
+            cursor.execute("DELETE FROM patients_visititem WHERE visit_id = ANY(%s)", [stale])
+    ids = {visit.external_id: visit.id for visit in written if visit.created or visit.flag}
+    if not ids:
+        return
+    rows = (
+        (ids[value["external_id"]], services[service], *numbers)
+        for value in checked.values
+        if value["external_id"] in ids
+        for service, *numbers in value["lines"]
+    )
+    copy("patients_visititem", ("visit_id", "service_id", "quantity", "price", "discount", "cost"), rows)
+
+
+def service_ids(checked: Checked, source_id: int) -> dict[str, int]:
+    """Services named by the visits; the unknown ones become stubs."""
+    named = sorted({line[0] for value in checked.values for line in value["lines"]})
+    if not named:
+        return {}
+    with connection.cursor() as cursor:
+        select = "SELECT external_id, id FROM patients_service WHERE source_id = %s AND external_id = ANY(%s)"
+        cursor.execute(select, [source_id, named])
+        known = dict(cursor.fetchall())
+        unknown = [name for name in named if name not in known]
+        if unknown:
+            cursor.execute(
+                """
+                INSERT INTO patients_service (source_id, external_id, name, stub)
+                SELECT %s, name, name, true FROM unnest(%s::text[]) AS name
+                ORDER BY name ON CONFLICT (source_id, external_id) DO NOTHING
+                """,
+                [source_id, unknown],
+            )
+            cursor.execute(select, [source_id, named])
+            known = dict(cursor.fetchall())
+    return known
