@@ -9,4 +9,6 @@ urlpatterns = [
     path("health/", health, name="health"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("patients.api.urls")),
+    path("api/v1/", include("segmentation.api.urls")),
+    path("", include("patients.urls")),
 ]
