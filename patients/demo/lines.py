@@ -34,7 +34,7 @@ class Line(NamedTuple):
 
 _LINES = (
     Line(
-        "care", c.COSMETOLOGIST, 31, 0.19, 0.024,
+        "care", c.COSMETOLOGIST, 25, 0.19, 0.021,
         (("S02", 0.22), ("S03", 0.12), ("S04", 0.14), ("S06", 0.14), ("S10", 0.08), ("S11", 0.1), ("S12", 0.06),
          ("S13", 0.06), ("S16", 0.12), ("S05", 0.03), ("S15", 0.03)),
         opening=(("S01", 0.4), ("S02", 0.4), ("S16", 0.2)), extra_rate=0.32, summer=0.8, spread=0.35,
@@ -139,14 +139,16 @@ KINDS = (
     Kind("care", 0.215, "care", 0.94, (20, 62), True, (
         ("botulinum", 0.28), ("laser", 0.12), ("permanent", 0.08), ("gynaecology", 0.10), ("hygiene", 0.10),
         ("tests", 0.08), ("certificate", 0.06))),
-    Kind("botulinum", 0.11, "botulinum", 0.90, (30, 65), True, (
-        ("care", 0.30), ("permanent", 0.08), ("gynaecology", 0.10), ("hygiene", 0.10), ("checkup", 0.06),
+    Kind("botulinum", 0.11, "botulinum", 0.86, (30, 65), True, (
+        ("care", 0.36), ("permanent", 0.08), ("gynaecology", 0.10), ("hygiene", 0.10), ("checkup", 0.06),
         ("certificate", 0.04))),
     Kind("permanent", 0.05, "permanent", 0.97, (20, 58), True, (("care", 0.30), ("botulinum", 0.16), ("laser", 0.14))),
-    Kind("laser", 0.095, "laser", 0.86, (18, 46), True, (("care", 0.40), ("permanent", 0.08), ("gynaecology", 0.16), ("hygiene", 0.12), ("botulinum", 0.08))),
+    Kind("laser", 0.095, "laser", 0.80, (18, 46), True, (
+        ("care", 0.40), ("permanent", 0.08), ("gynaecology", 0.16), ("hygiene", 0.12), ("botulinum", 0.08))),
     Kind("hygiene", 0.10, "hygiene", 0.52, (18, 72), True, (
         ("treatment", 0.42), ("checkup", 0.08), ("heart", 0.05), ("care", 0.10), ("tests", 0.05))),
-    Kind("treatment", 0.065, "treatment", 0.52, (18, 75), True, (("hygiene", 0.62), ("care", 0.08), ("tests", 0.05), ("checkup", 0.08))),
+    Kind("treatment", 0.065, "treatment", 0.52, (18, 75), True, (
+        ("hygiene", 0.62), ("care", 0.08), ("tests", 0.05), ("checkup", 0.08))),
     Kind("braces", 0.025, "braces", 0.62, (12, 34), False, (("hygiene", 0.35), ("care", 0.05))),
     Kind("child", 0.065, "kids", 0.49, (3, 14), False, ()),
     Kind("gynaecology", 0.085, "gynaecology", 1.0, (18, 62), False, (

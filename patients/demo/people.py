@@ -56,7 +56,7 @@ def people(plan: Plan, block: int, rng: np.random.Generator) -> People:
     vip = deals & ~hunter & (age >= 28) & (age <= 65) & (rng.random(n) < stories.VIP_SHARE)
     vip &= channel != catalogue.CHANNEL_INDEX[stories.ONE_OFF_CHANNEL]
     unhappy = ~vip & (rng.random(n) < stories.UNHAPPY_SHARE)
-    satisfaction = np.where(unhappy, rng.normal(4.6, 1.2, n), rng.normal(9.15, 0.85, n))
+    satisfaction = np.where(unhappy, rng.normal(4.6, 1.2, n), rng.normal(8.95, 0.9, n))
     satisfaction = np.where(hunter, np.minimum(satisfaction, rng.normal(5.6, 1.4, n)), satisfaction)
     cold = vip & (rng.random(n) < stories.COLD_VIP_SHARE)
     cold_since = np.where(cold, plan.end - rng.integers(*stories.COLD_SINCE_DAYS, n), plan.end + 10_000)

@@ -16,8 +16,8 @@ RU = b.texts(np.array([b"ru"]))
 
 COLUMNS = {
     "patients_patient": (
-        "id external_id source_id last_name first_name middle_name sex birth_date phone email city branch_id channel_id "
-        "registered_at guardian_id referred_by_id language"
+        "id external_id source_id last_name first_name middle_name sex birth_date phone email city branch_id "
+        "channel_id registered_at guardian_id referred_by_id language"
     ),
     "patients_visit": (
         "id external_id source_id patient_id branch_id doctor_id starts_at starts_on status return_due_on promo_code "

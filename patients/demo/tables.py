@@ -78,13 +78,10 @@ def stripped(tables: Sequence[str]) -> Iterator[None]:
 
 def restart_sequences(tables: Sequence[str]) -> None:
     """Ids were given explicitly: the sequences go on after them."""
+    statement = "SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(max(id), 1), max(id) IS NOT NULL) FROM {}"
     with connection.cursor() as cursor:
         for table in tables:
-            cursor.execute(
-                sql.SQL("SELECT setval(pg_get_serial_sequence(%s, 'id'), greatest(max(id), 1), max(id) IS NOT NULL) FROM {}")
-                .format(sql.Identifier(table)),
-                [table],
-            )  # fmt: skip
+            cursor.execute(_compose(statement, table), [table])
 
 
 def analyze(tables: Sequence[str]) -> None:

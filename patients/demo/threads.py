@@ -5,11 +5,12 @@ from typing import NamedTuple
 import numpy as np
 
 from patients.demo import catalogue, stories
-from patients.demo.lines import FEMALE_ONLY, KINDS, LINE_INDEX, LINES, MALE_ONLY, Line
+from patients.demo.lines import FEMALE_ONLY, KIND_INDEX, KINDS, LINE_INDEX, LINES, MALE_ONLY, Line
 from patients.demo.people import People
 from patients.demo.plan import UPCOMING_DAYS, Plan
 
 UPCOMING_RATE = 0.5  # share of the visits due in the next weeks that are booked already
+LEADS_WHO_BOOK = 0.25
 LEAVES_ALTOGETHER = 0.72  # who is lost to the main line is lost to the clinic
 
 
@@ -79,15 +80,24 @@ def threads_and_steps(plan: Plan, people: People, rng: np.random.Generator) -> t
 
 def _main_threads(people: People, rng: np.random.Generator) -> Threads:
     line_of_kind = np.array([LINE_INDEX.get(kind.line, -1) for kind in KINDS])
-    patient = np.flatnonzero(line_of_kind[people.kind] >= 0)
-    line = line_of_kind[people.kind[patient]]
+    line = line_of_kind[people.kind]
+    # Some leads book a first visit; it is cancelled or missed (see visits).
+    books = is_lead(people) & (rng.random(len(line)) < LEADS_WHO_BOOK)
+    line = np.where(books, np.where(people.male, LINE_INDEX["hygiene"], LINE_INDEX["care"]), line)
+    patient = np.flatnonzero(line >= 0)
+    line = line[patient]
     first_day = people.registered[patient] + 1 + rng.exponential(4.0, len(patient)).astype(np.int64)
     doctor = ROSTER.draw(line, people.branch[patient], rng)
     first_loss, step_loss = _losses(people, patient, line)
     coupon = people.channel[patient] == catalogue.CHANNEL_INDEX[stories.ONE_OFF_CHANNEL]
     first_loss = np.where(coupon, np.maximum(first_loss, stories.ONE_OFF_CHANNEL_LOSS), first_loss)
     first_loss = np.where(doctor == _LOSING, first_loss + stories.LOSING_DOCTOR_EXTRA_LOSS, first_loss)
-    return _planned(patient, line, doctor, first_day, first_loss, step_loss, rng)
+    threads = _planned(patient, line, doctor, first_day, first_loss, step_loss, rng)
+    return threads._replace(planned=np.where(books[patient], 1, threads.planned))
+
+
+def is_lead(people: People) -> np.ndarray:
+    return people.kind == KIND_INDEX["lead"]
 
 
 def _other_threads(

@@ -8,7 +8,7 @@ from patients.demo import catalogue
 from patients.demo.lines import LINES
 from patients.demo.people import People
 from patients.demo.plan import Plan, weekday
-from patients.demo.threads import ROSTER, Steps, Threads
+from patients.demo.threads import ROSTER, Steps, Threads, is_lead
 
 STATUSES = np.array([b"booked", b"confirmed", b"completed", b"cancelled", b"no_show"])
 BOOKED, CONFIRMED, COMPLETED, CANCELLED, NO_SHOW = range(5)
@@ -61,7 +61,9 @@ def _with_missed(
     thread = np.concatenate([steps.thread, steps.thread[before], steps.thread[after]])
     step = np.concatenate([steps.step, steps.step[before], steps.step[after]])
     day = np.concatenate([steps.day, steps.day[before] - rng.integers(1, 9, len(before)), after_day])
-    held = np.arange(len(thread)) < len(steps.thread)
+    held = (np.arange(len(thread)) < len(steps.thread)) & (
+        ~is_lead(people)[threads.patient[thread]] | (day >= plan.end)
+    )
     soon = day <= plan.end + 60
     return thread[soon], step[soon], day[soon], held[soon]
 

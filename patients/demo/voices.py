@@ -7,9 +7,9 @@ import numpy as np
 
 from patients.demo import catalogue, stories
 from patients.demo.comments import COMPLAINTS, CONTENT, DISCONTENT, IN_BETWEEN
-from patients.demo.lines import KIND_INDEX
 from patients.demo.people import People
 from patients.demo.plan import DAY_US, MINUTE_US, Plan, day_number
+from patients.demo.threads import is_lead
 from patients.demo.visits import COMPLETED, Visits
 
 ANSWER_RATE = 0.13  # answers per completed visit
@@ -63,8 +63,9 @@ def answers(plan: Plan, people: People, visits: Visits, rng: np.random.Generator
     score = np.where(grumble, np.minimum(score, rng.integers(1, 6, n)), score)
     complaint = grumble | ((score <= 4) & (rng.random(n) < 0.45))
     score = np.where(complaint & (rng.random(n) < 0.25), NO_SCORE, score)
-    given_at = visits.starts_at[visit] + rng.integers(120, 60 * 50, n) * MINUTE_US
-    told = given_at < plan.end * DAY_US - 9 * 60 * MINUTE_US
+    day = visits.day[visit] + rng.integers(1, 4, n)
+    given_at = plan.calendar.moment(day, rng.integers(9 * 60, 22 * 60, n), visits.branch[visit])
+    told = day < plan.end
     columns = (visit, patient, score, _comments(score, complaint, rng), complaint, given_at)
     return Answers(*(column[told] for column in columns))
 
@@ -96,7 +97,7 @@ def _reachable(people: People, channel: int) -> np.ndarray:
 
 
 def _lead_factor(people: People) -> np.ndarray:
-    return np.where(people.kind == KIND_INDEX["lead"], 0.7, 1.0)
+    return np.where(is_lead(people), 0.7, 1.0)
 
 
 def _words(

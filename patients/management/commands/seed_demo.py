@@ -32,9 +32,7 @@ class Command(BaseCommand):
             )
         except demo.NotEmpty:
             raise CommandError(
-                _(
-                    "The database has patients already; the demo clinic goes only into an empty one. Nothing was changed."
-                )
+                _("The database already has patients. The demo clinic needs an empty one; nothing was changed.")
             ) from None
         except ValueError as error:
             raise CommandError(str(error)) from None
