@@ -1,0 +1,129 @@
+"""The card of one patient: facts and scores on one page, so it stands above both apps."""
+
+import datetime as dt
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_safe
+
+from patients.access import requires
+from patients.models import Consent, Patient
+from patients.selectors.contacts import masked, readable_phone
+from patients.selectors.household import household
+from patients.selectors.timeline import Key, timeline
+from patients.wording import day, days, money, number
+from segmentation.models import Metrics, Score, Segment, Segmentation, ServiceRhythm
+from segmentation.selectors import explain, people
+
+RELATED = (
+    "source", "branch", "channel", "guardian", "referred_by", "score",
+    "metrics__main_service", "metrics__last_doctor", "metrics__last_branch",
+)  # fmt: skip
+
+
+def _patient(pk: int) -> Patient:
+    patient = Patient.objects.select_related(*RELATED).filter(pk=pk).first()
+    if patient is None or patient.deleted_at:
+        raise Http404
+    return patient
+
+
+@requires("patients.view_patient")
+@require_safe
+def card(request: HttpRequest, pk: int) -> HttpResponse:
+    patient = _patient(pk)
+    if patient.merged_into_id:
+        return redirect("patient", pk=patient.merged_into_id)
+    metrics: Metrics | None = getattr(patient, "metrics", None)
+    score: Score | None = getattr(patient, "score", None)
+    night = explain.last_night()
+    as_of = night.as_of if night else timezone.localdate()
+    segments = people.segments_of([pk]).get(pk, [])
+    segmentations = list(Segmentation.objects.filter(active=True))
+    context = {
+        "patient": patient,
+        "contacts": _contacts(patient, request),
+        "metrics": metrics,
+        "as_of": as_of,
+        "night": night,
+        "segments": segments,
+        "headline": headline(patient, metrics, score, segments, as_of),
+        "why": explain.explain(metrics, score, night, segmentations, segments),
+        "household": household(patient, "metrics"),
+        "rhythms": ServiceRhythm.objects.filter(patient=pk).select_related("service").order_by("-last_on")[:30],
+        "moves": explain.moves_of(pk),
+        "consents": consents(pk),
+        "timeline": timeline(pk, Key.parse(request.GET.get("after", ""))),
+        "now": timezone.now(),
+    }
+    return render(request, "patient_card.html", context)
+
+
+@requires("patients.view_patient")
+@require_safe
+def older(request: HttpRequest, pk: int) -> HttpResponse:
+    """The next page of the timeline, for the button under it."""
+    patient = _patient(pk)
+    page = timeline(pk, Key.parse(request.GET.get("after", "")))
+    context = {"patient": patient, "timeline": page, "now": timezone.now()}
+    return render(request, "patient_card/_timeline.html", context)
+
+
+def _contacts(patient: Patient, request: HttpRequest) -> dict[str, Any]:
+    registered = timezone.localdate(patient.registered_at) if patient.registered_at else None
+    if request.user.has_perm("patients.view_contacts"):
+        shown = {"phone": readable_phone(patient.phone), "email": patient.email, "seen": True}
+    else:
+        shown = {"phone": masked(patient.phone), "email": masked(patient.email), "seen": False}
+    return shown | {"registered": registered}
+
+
+def headline(
+    patient: Patient, metrics: Metrics | None, score: Score | None, segments: list[Segment], as_of: dt.date
+) -> str:
+    """Who this is, since when, what they are worth and what comes now, in one line."""
+    if metrics is None:
+        return _("Known to the clinic; the next night counts the visits and the scores.")
+    tier = next((str(segment) for segment in segments if segment.segmentation.kind == "value"), "")
+    if not metrics.visits or metrics.first_visit_on is None or metrics.last_visit_on is None:
+        return " ".join(filter(None, (_("Has not had a completed visit yet."), _next_step(metrics, as_of))))
+    visits = ngettext("%(n)s visit", "%(n)s visits", metrics.visits) % {"n": number(metrics.visits)}
+    worth = _("%(money)s paid") % {"money": money(metrics.money)}
+    if score and score.ltv is not None:
+        worth += ", " + _("LTV %(ltv)s") % {"ltv": money(score.ltv)}
+    since = _("with the clinic since %(day)s") % {"day": day(metrics.first_visit_on)}
+    who = f"{tier}, {since}" if tier else since[:1].upper() + since[1:]
+    ago = (as_of - metrics.last_visit_on).days
+    last = _("Last visit today.") if ago == 0 else _("Last visit %(days)s ago.") % {"days": days(ago)}
+    return f"{who}: {visits}, {worth}. {last} {_next_step(metrics, as_of)}"
+
+
+def _next_step(metrics: Metrics, as_of: dt.date) -> str:
+    if metrics.next_visit_on and metrics.next_visit_on >= as_of:
+        return _("Next appointment on %(day)s.") % {"day": day(metrics.next_visit_on)}
+    if metrics.due_on and metrics.due_on < as_of:
+        late = days((as_of - metrics.due_on).days)
+        return _("Was due on %(day)s, %(late)s ago; no appointment.") % {"day": day(metrics.due_on), "late": late}
+    if metrics.due_on:
+        return _("Due on %(day)s; no appointment yet.") % {"day": day(metrics.due_on)}
+    return _("No appointment.")
+
+
+def consents(patient_id: int) -> list[dict[str, Any]]:
+    """Every channel with the last word on each purpose; no word means no."""
+    words = {
+        (word.channel, word.purpose): word
+        for word in Consent.objects.filter(patient=patient_id, until__isnull=True, at__lte=timezone.now())
+    }
+    return [
+        {"channel": label, "words": [_said(words.get((channel, purpose))) for purpose in Consent.Purpose.values]}
+        for channel, label in Consent.Channel.choices
+    ]
+
+
+def _said(word: Consent | None) -> dict[str, Any] | None:
+    return {"word": word, "on": timezone.localdate(word.at)} if word else None
