@@ -87,9 +87,16 @@ class Visit(SourcedModel):
             # Answers the nightly aggregate without touching the table.
             models.Index(
                 fields=["patient", "starts_on"],
-                include=["status", "amount", "discount", "cost"],
+                include=["status", "amount", "discount", "cost", "starts_at", "doctor", "branch"],
                 condition=Q(deleted_at__isnull=True),
                 name="visit_by_patient_covering",
+            ),
+            # Who was told to come again, and when: a small part of the visits.
+            models.Index(
+                fields=["patient"],
+                include=["starts_on", "return_due_on"],
+                condition=Q(deleted_at__isnull=True, status="completed", return_due_on__isnull=False),
+                name="visit_return_due",
             ),
             models.Index(fields=["starts_on", "status"], include=["patient"], name="visit_by_day"),
             models.Index(fields=["id"], condition=Q(amount__lt=0), name="visit_below_zero"),
@@ -113,7 +120,10 @@ class VisitItem(models.Model):
         verbose_name = _("visit item")
         verbose_name_plural = _("visit items")
         indexes = [
-            models.Index(fields=["visit"], include=["service"], name="visititem_by_visit"),
+            # Read in the order of visits by the night, without touching the table.
+            models.Index(
+                fields=["visit", "service"], include=["quantity", "price", "discount"], name="visititem_by_visit"
+            ),
             models.Index(fields=["service", "visit"], name="visititem_by_service"),
         ]
 
@@ -162,6 +172,8 @@ class Payment(SourcedModel):
                 condition=Q(deleted_at__isnull=True),
                 name="payment_by_patient_covering",
             ),
+            # Whose money has entered or left the window of 365 days since the last night.
+            models.Index(fields=["paid_on"], condition=Q(deleted_at__isnull=True), name="payment_by_day"),
             models.Index(fields=["visit"], condition=Q(visit__isnull=False), name="payment_by_visit"),
         ]
 

@@ -1,8 +1,14 @@
 """What is computed about a patient: metrics from facts, rhythm per service, scores.
 
-Everything here is a function of the facts up to `as_of`. Dates are stored instead of "days since", so that a
-patient for whom nothing happened need not be rewritten every night.
+Everything here is a function of the facts up to `as_of`; docs/metrics.md has the formula of every number. Dates are
+stored instead of "days since", so that a patient for whom nothing happened need not be rewritten every night.
+
+Metrics and ServiceRhythm are derived: the night writes millions of rows from facts whose references the database has
+already checked, and removes the rows of patients who are gone. Their foreign keys are therefore not checked a second
+time (`db_constraint=False`; the check costs more than the computation).
 """
+
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -11,12 +17,16 @@ from django.utils.translation import gettext_lazy as _
 from patients.models import Branch, Doctor, Patient, Service
 
 
-def _count(label: object) -> models.IntegerField:
-    return models.IntegerField(label, default=0, db_default=0)  # type: ignore[call-overload]
+def _count(label: Any) -> models.IntegerField:
+    return models.IntegerField(label, default=0, db_default=0)
 
 
-def _money(label: object) -> models.DecimalField:
-    return models.DecimalField(label, max_digits=14, decimal_places=2, default=0, db_default=0)  # type: ignore[call-overload]
+def _money(label: Any) -> models.DecimalField:
+    return models.DecimalField(label, max_digits=14, decimal_places=2, default=0, db_default=0)
+
+
+def _reference(model: type[models.Model]) -> models.ForeignKey:
+    return models.ForeignKey(model, models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False)
 
 
 class Metrics(models.Model):
@@ -25,8 +35,10 @@ class Metrics(models.Model):
     Windows are half-open and end with `as_of`: `visits_365` counts days in (as_of − 365, as_of].
     """
 
-    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="metrics")
-    as_of = models.DateField(_("computed on"))
+    patient = models.OneToOneField(
+        Patient, models.CASCADE, primary_key=True, related_name="metrics", db_constraint=False
+    )
+    as_of = models.DateField(_("computed on"), help_text=_("The night that last changed a number of this row."))
     # Visits
     first_visit_on = models.DateField(_("first visit"), null=True)
     last_visit_on = models.DateField(_("last visit"), null=True)
@@ -47,20 +59,27 @@ class Metrics(models.Model):
     discount = _money(_("discounts given"))
     discount_share = models.FloatField(_("discount share"), null=True, help_text=_("Discounts ÷ full price."))
     average_bill = models.DecimalField(
-        _("average bill"), max_digits=12, decimal_places=2, null=True, help_text=_("Paid in all ÷ visits.")
+        _("average bill"), max_digits=14, decimal_places=2, null=True, help_text=_("Paid in all ÷ visits.")
     )
     # Rhythm
     lifetime_days = models.IntegerField(_("lifetime, days"), null=True, help_text=_("First visit to last visit."))
     own_interval_days = models.FloatField(
-        _("own return interval, days"), null=True, help_text=_("Median days between the patient's visits.")
+        _("own return interval, days"),
+        null=True,
+        help_text=_("Median days between the days on which the patient came."),
     )
     cycle_days = models.FloatField(
         _("expected cycle, days"), null=True,
-        help_text=_("The recall interval of the most frequent due service; without one, the own interval."),
+        help_text=_(
+            "The recall interval of the current service used most; without one, the own interval from three days on."
+        ),
     )  # fmt: skip
     due_on = models.DateField(
         _("due on"), null=True,
-        help_text=_("The earliest day on which a service is due again, or the day the doctor named."),
+        help_text=_(
+            "The earliest of: a current service due again, the day the doctor named; without either, the last visit "
+            "plus the cycle."
+        ),
     )  # fmt: skip
     # Feedback
     answers = _count(_("answers"))
@@ -69,12 +88,12 @@ class Metrics(models.Model):
     complaints = _count(_("complaints"))
     complaints_365 = _count(_("complaints within 365 days"))
     # Places and people
-    first_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
-    last_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
-    main_service = models.ForeignKey(Service, models.SET_NULL, null=True, related_name="+", db_index=False)
-    first_doctor = models.ForeignKey(Doctor, models.SET_NULL, null=True, related_name="+", db_index=False)
-    last_doctor = models.ForeignKey(Doctor, models.SET_NULL, null=True, related_name="+", db_index=False)
-    last_branch = models.ForeignKey(Branch, models.SET_NULL, null=True, related_name="+", db_index=False)
+    first_service = _reference(Service)
+    last_service = _reference(Service)
+    main_service = _reference(Service)
+    first_doctor = _reference(Doctor)
+    last_doctor = _reference(Doctor)
+    last_branch = _reference(Branch)
 
     class Meta:
         verbose_name = _("metrics of a patient")
@@ -85,14 +104,18 @@ class Metrics(models.Model):
 
 
 class ServiceRhythm(models.Model):
-    """How one patient uses one service: how often, when last, when it is due again.
+    """How one patient uses one service: on how many days, when last, when it is due again.
 
-    `due_on` = last_on + recall interval of the service (empty when the service does not repeat).
+    `due_on` = last_on + recall interval of the service (empty when the service does not repeat);
+    `interval_days` = (last_on − first_on) ÷ (visits − 1).
     """
 
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="rhythms", db_index=False)
-    service = models.ForeignKey(Service, models.CASCADE, related_name="+", db_index=False)
-    visits = models.IntegerField(_("visits"))
+    pk = models.CompositePrimaryKey("patient_id", "service_id")
+    patient = models.ForeignKey(
+        Patient, models.CASCADE, related_name="rhythms", db_index=False, db_constraint=False
+    )  # fmt: skip
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+", db_index=False, db_constraint=False)
+    visits = models.IntegerField(_("visits"), help_text=_("Days on which the service was rendered."))
     first_on = models.DateField(_("first"))
     last_on = models.DateField(_("last"))
     interval_days = models.FloatField(_("mean interval, days"), null=True)
@@ -102,7 +125,6 @@ class ServiceRhythm(models.Model):
     class Meta:
         verbose_name = _("rhythm of a service")
         verbose_name_plural = _("rhythms of services")
-        constraints = [models.UniqueConstraint(fields=["patient", "service"], name="servicerhythm_once")]
         indexes = [models.Index(fields=["service", "last_on"], include=["patient"], name="servicerhythm_by_service")]
 
     def __str__(self) -> str:
@@ -114,9 +136,12 @@ class Score(models.Model):
 
     `r`, `f`, `m`: 1 (worst) to 5 (best), 0 when the patient has no completed visit. `ltv` = average bill ×
     frequency (visits per year) × lifetime (years), ₽. `value_reasons` says why a tier was given.
+
+    `r_before` … `profit_band_before` are the scores that held until `changed_on`. They are the memory of hysteresis:
+    the same night run again starts from them and not from its own result, and knows what made a patient move.
     """
 
-    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="score")
+    patient = models.OneToOneField(Patient, models.CASCADE, primary_key=True, related_name="score", db_constraint=False)
     r = models.SmallIntegerField(_("recency score"), default=0)
     f = models.SmallIntegerField(_("frequency score"), default=0)
     m = models.SmallIntegerField(_("money score"), default=0)
@@ -126,6 +151,11 @@ class Score(models.Model):
         _("profit band"), null=True, help_text=_("1 low, 2 middle, 3 high margin within the base.")
     )
     lifecycle_reason = models.CharField(_("reason of the lifecycle state"), max_length=30, blank=True)
+    changed_on = models.DateField(_("scores changed on"), null=True)
+    r_before = models.SmallIntegerField(_("recency score before"), null=True)
+    f_before = models.SmallIntegerField(_("frequency score before"), null=True)
+    m_before = models.SmallIntegerField(_("money score before"), null=True)
+    profit_band_before = models.SmallIntegerField(_("profit band before"), null=True)
 
     class Meta:
         verbose_name = _("score")

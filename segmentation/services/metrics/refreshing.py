@@ -1,0 +1,118 @@
+"""The one domain call of the metrics: who is concerned, what their facts add up to, which rows differ."""
+
+import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from segmentation.services.metrics import facts, rhythms, scope, writing
+
+# Above this share of the base, looking facts up patient by patient is slower than reading all of them in order.
+FULL_ABOVE = 0.3
+# Two refreshes at once would write the same rows; the second waits. Any number will do, it must only be ours.
+LOCK = 0x6D657472696373
+
+_NOT_KEPT = "NOT EXISTS (SELECT FROM patients_patient AS merged WHERE merged.merged_into_id = {patient})"
+_CONCERNED = "{patient} IN (SELECT patient FROM night_patient)"
+# Facts of people without a row of their own, and of those whose merged cards are added afterwards.
+_DROP_STRANGERS = """
+DELETE FROM night_rhythms USING patients_patient AS person
+WHERE person.id = night_rhythms.patient_id
+    AND (person.deleted_at IS NOT NULL OR person.merged_into_id IS NOT NULL
+        OR EXISTS (SELECT FROM patients_patient AS merged WHERE merged.merged_into_id = person.id))
+"""
+
+
+def refresh(as_of: datetime.date, *, full: bool, previous: datetime.date | None) -> int:
+    """Bring Metrics and ServiceRhythm to the end of `as_of`; return how many rows were written or removed.
+
+    Runs inside the caller's transaction. `previous` is the date of the last finished night. Patients recomputed: those
+    in the log of changes (its rows are consumed here) and those for whom the passing of time alone moves a number.
+    With `full`, or without `previous`, or when `as_of` is before it: everybody.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("metrics.refresh must run inside a transaction: the log of changes is consumed in it")
+    night = _Night(as_of, previous)
+    night.prepare()
+    if full or previous is None or as_of < previous or night.concerns_many():
+        return night.recompute_everybody()
+    return night.recompute_concerned()
+
+
+class _Night:
+    """One refresh; its temporary tables live until the transaction ends, or until the next round drops them."""
+
+    def __init__(self, as_of: datetime.date, previous: datetime.date | None) -> None:
+        self.previous = previous
+        self.parameters = {"as_of": as_of, "previous": previous, "zone": settings.TIME_ZONE}
+
+    def run(self, statement: str, **places: str) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(statement.format(**places), self.parameters)
+            return cursor.rowcount
+
+    def value(self, query: str) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            return cursor.fetchone()[0]
+
+    def build(self, table: str, statement: str, **places: str) -> None:
+        self.run(f"DROP TABLE IF EXISTS {table}")
+        self.run(statement, **places)
+        self.run(f"ANALYZE {table}")
+
+    def prepare(self) -> None:
+        self.run(f"SELECT pg_advisory_xact_lock({LOCK})")
+        self.run("SET LOCAL jit = off")
+        self.run("SET LOCAL work_mem = '64MB'")
+        self.build("night_recalls", rhythms.RECALLS)
+
+    def concerns_many(self) -> bool:
+        """Consume the log and find who is concerned; True when reading everybody's facts is cheaper."""
+        self.run("CREATE TEMPORARY TABLE night_touched (card bigint) ON COMMIT DROP")
+        self.run(scope.CONSUMED)
+        self.run(scope.MOVED_BY_TIME)
+        self.run(scope.MOVED_BY_RECALL)
+        self.run("ANALYZE night_touched")
+        self.build("night_patient", scope.PATIENTS)
+        concerned = self.value("SELECT count(*) FROM night_patient")
+        return bool(concerned > 1000 and concerned > FULL_ABOVE * self.value("SELECT count(*) FROM patients_patient"))
+
+    def recompute_everybody(self) -> int:
+        self.run(scope.FORGET_CHANGES)
+        # Facts are read in the order of the index: aggregates over sorted input need no memory, a hash of a million
+        # groups takes four times as long.
+        for setting in ("enable_hashagg = off", "enable_hashjoin = off", "parallel_setup_cost = 0"):
+            self.run(f"SET LOCAL {setting}")
+        self.summarize(facts.EVERYBODY)
+        self.run(_DROP_STRANGERS)
+        written = self.write(_NOT_KEPT)
+        for setting in ("enable_hashagg", "enable_hashjoin", "parallel_setup_cost"):
+            self.run(f"SET LOCAL {setting} TO DEFAULT")
+        self.build("night_patient", scope.KEPT_PATIENTS)
+        if self.value("SELECT count(*) FROM night_patient"):
+            written += self.recompute_concerned()
+        return written
+
+    def recompute_concerned(self) -> int:
+        self.build("night_card", scope.CARDS)
+        self.summarize(facts.CONCERNED)
+        return self.write(_CONCERNED)
+
+    def summarize(self, source: facts.Source) -> None:
+        places = source._asdict()
+        for table, statement in facts.SUMMARIES.items():
+            self.build(table, statement, **places)
+        self.build("night_rhythms", rhythms.RHYTHMS, **places)
+        self.build("night_habits", rhythms.HABITS)
+
+    def write(self, mine: str) -> int:
+        self.build("night_metrics", writing.METRICS, mine=mine.format(patient="person.id"))
+        stored = mine.format(patient="stored.patient_id")
+        return (
+            self.run(writing.DELETE_RHYTHMS, mine=stored)
+            + self.run(writing.UPSERT_RHYTHMS)
+            + self.run(writing.DELETE_METRICS, mine=stored)
+            + self.run(writing.UPSERT_METRICS)
+        )

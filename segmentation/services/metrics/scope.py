@@ -1,0 +1,74 @@
+"""SQL that finds for whom the numbers may have changed, and which cards count for them.
+
+A merged card has no metrics of its own: its facts count for the card that was kept. Merging keeps one level (a card
+never points at a card that is itself merged).
+"""
+
+# Who was touched by a fact. The log is append-only: what is committed after this statement waits for the next night.
+CONSUMED = """
+WITH consumed AS (DELETE FROM patients_changedpatient RETURNING patient_id)
+INSERT INTO night_touched (card) SELECT DISTINCT patient_id FROM consumed
+"""
+FORGET_CHANGES = "DELETE FROM patients_changedpatient"
+
+# Whose numbers move because time has passed: facts that came into effect, appointments that went by, and facts that
+# left the window of 365 days since the last night.
+MOVED_BY_TIME = """
+INSERT INTO night_touched (card)
+SELECT patient_id FROM patients_visit
+WHERE starts_on BETWEEN %(previous)s::date AND %(as_of)s::date
+UNION ALL
+SELECT patient_id FROM patients_visit
+WHERE starts_on > %(previous)s::date - 365 AND starts_on <= %(as_of)s::date - 365
+UNION ALL
+SELECT patient_id FROM patients_payment
+WHERE deleted_at IS NULL AND paid_on > %(previous)s::date AND paid_on <= %(as_of)s::date
+UNION ALL
+SELECT patient_id FROM patients_payment
+WHERE deleted_at IS NULL AND paid_on > %(previous)s::date - 365 AND paid_on <= %(as_of)s::date - 365
+UNION ALL
+SELECT patient_id FROM patients_feedback
+WHERE given_at >= (%(previous)s::date + 1)::timestamp AT TIME ZONE %(zone)s
+    AND given_at < (%(as_of)s::date + 1)::timestamp AT TIME ZONE %(zone)s
+UNION ALL
+SELECT patient_id FROM patients_feedback
+WHERE complaint
+    AND given_at >= (%(previous)s::date - 364)::timestamp AT TIME ZONE %(zone)s
+    AND given_at < (%(as_of)s::date - 364)::timestamp AT TIME ZONE %(zone)s
+"""
+
+# Every rhythm of a service was written with one recall interval, so any one of them tells whether it has been edited.
+MOVED_BY_RECALL = """
+INSERT INTO night_touched (card)
+SELECT rhythm.patient_id
+FROM night_recalls
+CROSS JOIN LATERAL (
+    SELECT last_on, due_on FROM segmentation_servicerhythm WHERE service_id = night_recalls.service_id LIMIT 1
+) AS sample
+JOIN segmentation_servicerhythm AS rhythm ON rhythm.service_id = night_recalls.service_id
+WHERE sample.due_on IS DISTINCT FROM sample.last_on + night_recalls.recall_days
+"""
+
+PATIENTS = """
+CREATE TEMPORARY TABLE night_patient ON COMMIT DROP AS
+SELECT card AS patient FROM night_touched
+UNION
+SELECT merged_into_id FROM patients_patient JOIN night_touched ON id = card WHERE merged_into_id IS NOT NULL
+"""
+
+KEPT_PATIENTS = """
+CREATE TEMPORARY TABLE night_patient ON COMMIT DROP AS
+SELECT DISTINCT merged_into_id AS patient FROM patients_patient WHERE merged_into_id IS NOT NULL
+"""
+
+CARDS = """
+CREATE TEMPORARY TABLE night_card ON COMMIT DROP AS
+SELECT patient, patient AS card FROM night_patient
+JOIN patients_patient AS person ON person.id = patient
+WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL
+UNION ALL
+SELECT patient, merged.id FROM night_patient
+JOIN patients_patient AS person ON person.id = patient
+JOIN patients_patient AS merged ON merged.merged_into_id = patient
+WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL
+"""

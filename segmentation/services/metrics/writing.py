@@ -1,0 +1,74 @@
+"""SQL that puts the summaries together and writes only the rows that differ."""
+
+from django.db.models import Model
+
+from segmentation.models import Metrics, ServiceRhythm
+
+# Every living patient, from leads without a visit on; merged cards count for the card that was kept.
+METRICS = """
+CREATE TEMPORARY TABLE night_metrics ON COMMIT DROP AS
+SELECT person.id AS patient_id, %(as_of)s::date AS as_of,
+    night_visits.first_visit_on, night_visits.last_visit_on,
+    COALESCE(night_visits.visits, 0) AS visits, COALESCE(night_days.visit_days, 0) AS visit_days,
+    COALESCE(night_visits.visits_365, 0) AS visits_365,
+    COALESCE(night_visits.cancelled, 0) AS cancelled, COALESCE(night_visits.no_shows, 0) AS no_shows,
+    COALESCE(night_visits.cancelled_365, 0) AS cancelled_365, night_visits.next_visit_on,
+    COALESCE(night_payments.money, 0) AS money, COALESCE(night_payments.money_365, 0) AS money_365,
+    COALESCE(night_payments.refunds, 0) AS refunds, COALESCE(night_visits.cost, 0) AS cost,
+    COALESCE(night_payments.money, 0) - COALESCE(night_visits.cost, 0) AS margin,
+    COALESCE(night_payments.money_365, 0) - COALESCE(night_visits.cost_365, 0) AS margin_365,
+    COALESCE(night_visits.discount, 0) AS discount,
+    (night_visits.discount / NULLIF(night_visits.billed + night_visits.discount, 0))::float8 AS discount_share,
+    round(COALESCE(night_payments.money, 0) / NULLIF(night_visits.visits, 0), 2) AS average_bill,
+    night_visits.last_visit_on - night_visits.first_visit_on AS lifetime_days,
+    night_days.own_interval_days,
+    COALESCE(night_habits.recall_days, CASE WHEN night_days.visit_days >= 3 THEN night_days.own_interval_days END)
+        AS cycle_days,
+    COALESCE(
+        LEAST(night_words.word_due_on, night_habits.service_due_on),
+        CASE WHEN night_days.visit_days >= 3
+            THEN night_visits.last_visit_on + ceil(night_days.own_interval_days)::integer END
+    ) AS due_on,
+    COALESCE(night_feedback.answers, 0) AS answers, night_feedback.last_nps, night_feedback.last_answer_on,
+    COALESCE(night_feedback.complaints, 0) AS complaints,
+    COALESCE(night_feedback.complaints_365, 0) AS complaints_365,
+    night_habits.first_service_id, night_habits.last_service_id, night_habits.main_service_id,
+    night_visits.first_doctor_id, night_visits.last_doctor_id, night_visits.last_branch_id
+FROM patients_patient AS person
+LEFT JOIN night_visits ON night_visits.patient = person.id
+LEFT JOIN night_days ON night_days.patient = person.id
+LEFT JOIN night_words ON night_words.patient = person.id
+LEFT JOIN night_payments ON night_payments.patient = person.id
+LEFT JOIN night_feedback ON night_feedback.patient = person.id
+LEFT JOIN night_habits ON night_habits.patient = person.id
+WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL AND {mine}
+"""
+
+
+def _statements(model: type[Model], fresh: str, key: list[str], ignored: list[str]) -> tuple[str, str]:
+    table = model._meta.db_table
+    columns = [field.column for field in model._meta.concrete_fields if field.column]
+    values = [column for column in columns if column not in key]
+    compared = [column for column in values if column not in ignored]
+
+    def row(alias: str) -> str:
+        return ", ".join(f"{alias}.{column}" for column in compared)
+
+    same = " AND ".join(f"fresh.{column} = stored.{column}" for column in key)
+    upsert = f"""
+        INSERT INTO {table} ({", ".join(columns)})
+        SELECT {", ".join(f"fresh.{column}" for column in columns)}
+        FROM {fresh} AS fresh LEFT JOIN {table} AS stored ON {same}
+        WHERE stored.{key[0]} IS NULL OR ({row("fresh")}) IS DISTINCT FROM ({row("stored")})
+        ON CONFLICT ({", ".join(key)}) DO UPDATE SET {", ".join(f"{column} = EXCLUDED.{column}" for column in values)}
+    """
+    # The doubled braces leave a place for the condition that says whose rows are being rewritten.
+    delete = f"""
+        DELETE FROM {table} AS stored
+        WHERE NOT EXISTS (SELECT FROM {fresh} AS fresh WHERE {same}) AND {{mine}}
+    """
+    return upsert, delete
+
+
+UPSERT_METRICS, DELETE_METRICS = _statements(Metrics, "night_metrics", ["patient_id"], ["as_of"])
+UPSERT_RHYTHMS, DELETE_RHYTHMS = _statements(ServiceRhythm, "night_rhythms", ["patient_id", "service_id"], [])
