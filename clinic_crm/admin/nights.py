@@ -1,6 +1,5 @@
 """The nights: what they did, and a button that starts one."""
 
-from datetime import date
 from typing import Any
 
 from django import forms
@@ -10,12 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
-from unfold.widgets import UnfoldAdminSingleDateWidget, UnfoldBooleanSwitchWidget
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from clinic_crm.nightly import request_night
 from patients.admin.base import FactAdmin
@@ -23,25 +22,12 @@ from segmentation.models import NightlyRun, NightlyStep
 
 
 class NightForm(forms.Form):
-    """Which night to start: the date whose end is counted."""
-
-    as_of = forms.DateField(
-        label=_("As of"),
-        widget=UnfoldAdminSingleDateWidget,
-        help_text=_("Everything that happened up to the end of this day is counted. Finished nights are not repeated."),
-    )
     full = forms.BooleanField(
         label=_("Full"),
         required=False,
         widget=UnfoldBooleanSwitchWidget,
         help_text=_("Recompute every patient, not only those whose facts have changed. Takes longer."),
     )
-
-    def clean_as_of(self) -> date:
-        day: date = self.cleaned_data["as_of"]
-        if day > timezone.localdate():
-            raise forms.ValidationError(_("This day has not come yet."))
-        return day
 
 
 class StepInline(TabularInline):
@@ -75,14 +61,15 @@ class NightlyRunAdmin(FactAdmin):
 
     @action(description=_("Start a night"), icon="play_arrow", permissions=["start"])
     def start(self, request: HttpRequest) -> HttpResponse:
-        """GET asks for the date, POST hands the night to a worker."""
+        """GET asks, POST hands the night of today to a worker."""
         if not self.has_start_permission(request):
             raise PermissionDenied
-        form = NightForm(request.POST or None, initial={"as_of": timezone.localdate()})
+        form = NightForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            day = form.cleaned_data["as_of"]
-            request_night(day, full=form.cleaned_data["full"], user=request.user)
-            messages.success(request, _("The night of %(day)s is handed to a worker.") % {"day": f"{day:%d.%m.%Y}"})
+            night = request_night(request.user, full=form.cleaned_data["full"])
+            messages.success(
+                request, _("The night of %(day)s is handed to a worker.") % {"day": date_format(night.as_of)}
+            )
             return redirect("admin:segmentation_nightlyrun_changelist")
         context = {
             **self.admin_site.each_context(request), "opts": self.opts, "title": _("Start a night"), "form": form,

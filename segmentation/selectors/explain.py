@@ -7,7 +7,7 @@ The words are written by the pages.
 
 import datetime as dt
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -141,8 +141,8 @@ def explain(
     metrics: Metrics | None,
     score: Score | None,
     night: NightlyRun | None,
-    segmentations: Iterable[Segmentation],
-    segments: Iterable[Segment],
+    segmentations: Collection[Segmentation],
+    segments: Collection[Segment],
 ) -> Explained:
     """`segments` are those the patient is in now. Reads nothing from the database."""
     found = Explained(as_of=night.as_of if night else None)
@@ -150,21 +150,18 @@ def explain(
         return found
     now = {segment.segmentation_id: segment for segment in segments}
     for segmentation in segmentations:
-        kind = KINDS.get(segmentation.kind)
-        write = _WRITERS.get(segmentation.kind)
-        if kind is None or write is None:
+        kind, write, fit = (
+            KINDS.get(segmentation.kind),
+            _WRITERS.get(segmentation.kind),
+            night.fitted.get(segmentation.code),
+        )
+        if kind is None or write is None or fit is None:
             continue
-        params = kind.clean(segmentation.params)
-        if night.finished_at and segmentation.updated_at > night.finished_at:
+        if fit["params"] != kind.clean(segmentation.params):
             found.stale.append(segmentation)
-        write(found, metrics, score, params, fitted_of(night, segmentation.code), now.get(segmentation.pk), night.as_of)
+        segment = now.get(segmentation.pk)
+        write(found, metrics, score, fit["params"], fit["borders"], segment, night.as_of)
     return found
-
-
-def fitted_of(night: NightlyRun, code: str) -> dict[str, Any]:
-    """The borders of a segmentation as the night kept them."""
-    stored = night.fitted.get(code) or {}
-    return stored.get("fitted") or stored.get("values") or stored
 
 
 def scale(borders: list[float], score: int, descending: bool = False) -> list[Step]:
