@@ -9,6 +9,8 @@ class ClinicCrmConfig(AppConfig):
 
     def ready(self) -> None:
         from clinic_crm.roles import sync_roles
+        from clinic_crm.schedule import ensure_schedule
 
         # Ours would never come: Django signals only for apps with models, and this one has none.
         post_migrate.connect(sync_roles, sender=apps.get_app_config("auth"))
+        post_migrate.connect(ensure_schedule, sender=apps.get_app_config("django_celery_beat"))

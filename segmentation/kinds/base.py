@@ -49,7 +49,7 @@ class Outcome:
 
     segments: Indices
     causes: Callable[[NDArray[np.int64]], list[Cause]]
-    scores: dict[str, NDArray[Any] | pd.Categorical] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
 
 
 class Kind(ABC):

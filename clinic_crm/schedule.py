@@ -1,0 +1,30 @@
+"""What beat starts and when. Created once; afterwards the administrator's edits hold."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+
+NIGHT, CHECK = "Night", "Check of nights"
+
+
+def ensure_schedule(**_kwargs: Any) -> None:
+    """Create the periodic tasks that are missing. Connected to `post_migrate`; safe to call at any time."""
+    from django.db import connection
+    from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+
+    # Beat's own tables have just been migrated to zero.
+    if PeriodicTask._meta.db_table not in connection.introspection.table_names():
+        return
+    if not PeriodicTask.objects.filter(name=NIGHT).exists():
+        at_three, _created = CrontabSchedule.objects.get_or_create(
+            minute="0", hour="3", day_of_week="*", day_of_month="*", month_of_year="*", timezone=settings.TIME_ZONE
+        )
+        PeriodicTask.objects.get_or_create(
+            name=NIGHT, defaults={"task": "clinic_crm.tasks.begin_night", "crontab": at_three, "args": json.dumps([])}
+        )
+    if not PeriodicTask.objects.filter(name=CHECK).exists():
+        often, _created = IntervalSchedule.objects.get_or_create(every=5, period=IntervalSchedule.MINUTES)
+        PeriodicTask.objects.get_or_create(
+            name=CHECK, defaults={"task": "clinic_crm.tasks.check_nights", "interval": often, "args": json.dumps([])}
+        )

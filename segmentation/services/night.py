@@ -1,0 +1,174 @@
+"""One night over the base: what every step needs, read and computed once per process.
+
+A step may run in a process of its own after the one before it was killed. Therefore nothing here depends on what the
+steps of the same night have written: memory is the state *before* `as_of`, and the same inputs give the same outcome.
+"""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from segmentation.frames import day_number, load_metrics, read_frame
+from segmentation.kinds import KINDS, Before, Kind, Outcome, Params
+from segmentation.models import Segmentation
+from segmentation.services.defaults import ensure_segments
+from segmentation.services.fitting import fit_for
+
+SCORES = ("r", "f", "m", "profit_band")
+FOREIGN = -2  # a segment the kind no longer yields
+Ids = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Held:
+    """Who is in which segment: one row per patient, segments as indices of the kind."""
+
+    patients: Ids
+    segments: NDArray[np.int8]
+
+    def along(self, patients: Ids) -> NDArray[np.int8]:
+        """For each of the sorted `patients` the segment held, −1 for none."""
+        return spread(patients, self.patients, self.segments, np.int8(-1))
+
+    def missing_in(self, patients: Ids) -> NDArray[np.bool_]:
+        """Which holders are not among the sorted `patients`: erased, merged or deleted since."""
+        return ~np.isin(self.patients, patients, assume_unique=True)
+
+
+@dataclass
+class Division:
+    """One segmentation on this night: where everybody was and where they belong."""
+
+    segmentation: Segmentation
+    kind: Kind
+    segment_ids: dict[str, int]
+    fitted: dict[str, Any]
+    before: Held
+    outcome: Outcome
+
+    @property
+    def code(self) -> str:
+        return self.segmentation.code
+
+    def id_table(self) -> NDArray[np.int64]:
+        """Segment id by index of the kind."""
+        return np.array([self.segment_ids[code] for code in self.kind.segments], dtype=np.int64)
+
+
+@dataclass
+class Night:
+    """`again`: this night has written memberships before, so "before" must be read past them."""
+
+    as_of: datetime.date
+    previous: datetime.date | None = None
+    full: bool = False
+    refit: bool = False
+    again: bool = False
+    report: Callable[[str], None] = lambda _line: None
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        return load_metrics(self.as_of)
+
+    @property
+    def patients(self) -> Ids:
+        return self.frame["patient"].to_numpy()
+
+    @property
+    def day(self) -> int:
+        return day_number(self.as_of)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """Score rows as they are, sorted by patient."""
+        return load_scores()
+
+    @cached_property
+    def scores_before(self) -> dict[str, NDArray[np.int8]]:
+        """The scores that held before `as_of`, along the frame; 0 for none."""
+        today = (self.scores["changed_on"] == self.day).to_numpy()
+        ids = self.scores["patient"].to_numpy()
+        held = {
+            name: np.where(today, self.scores[f"{name}_before"], self.scores[name]).astype(np.int8) for name in SCORES
+        }
+        return {name: spread(self.patients, ids, values, np.int8(0)) for name, values in held.items()}
+
+    @cached_property
+    def divisions(self) -> list[Division]:
+        """Every active segmentation whose kind is installed, computed."""
+        found, kinds_seen = [], set()
+        for segmentation in Segmentation.objects.filter(active=True, kind__in=KINDS).order_by("position", "id"):
+            # Score has one set of columns: the first segmentation of a kind owns them, a second has no such memory.
+            primary = segmentation.kind not in kinds_seen
+            kinds_seen.add(segmentation.kind)
+            found.append(self._divide(segmentation, primary))
+        return found
+
+    def _divide(self, segmentation: Segmentation, primary: bool) -> Division:
+        kind = KINDS[segmentation.kind]
+        params: Params = kind.clean(segmentation.params)
+        segment_ids = ensure_segments(segmentation)
+        fitted = fit_for(segmentation, kind, params, self.frame, self.as_of, refit=self.refit)
+        held = load_held(kind, segment_ids, before=self.as_of if self.again else None)
+        before = Before(held.along(self.patients), self.scores_before if primary else {})
+        outcome = kind.apply(self.frame, params, fitted["borders"], before, self.day)
+        if not primary:
+            outcome = Outcome(outcome.segments, outcome.causes)
+        return Division(segmentation, kind, segment_ids, fitted, held, outcome)
+
+
+def spread(patients: Ids, ids: Ids, values: NDArray[Any], missing: Any) -> NDArray[Any]:
+    """`values` (one per id, in any order) along the sorted `patients`."""
+    result = np.full(len(patients), missing, dtype=values.dtype)
+    if not len(patients) or not len(ids):
+        return result
+    position = np.minimum(np.searchsorted(patients, ids), len(patients) - 1)
+    known = patients[position] == ids
+    result[position[known]] = values[known]
+    return result
+
+
+def load_held(kind: Kind, segment_ids: dict[str, int], before: datetime.date | None = None) -> Held:
+    """The open memberships of a segmentation; with `before` those that were open on the day before it."""
+    if not segment_ids:
+        return Held(np.empty(0, np.int64), np.empty(0, np.int8))
+    ids = ",".join(str(value) for value in segment_ids.values())
+    # By segment, not by segmentation: answered by the partial index membership_open without touching the table.
+    lasting = f"entered_on < '{before}' AND (left_on IS NULL OR left_on >= '{before}')" if before else "left_on IS NULL"
+    rows = read_frame(
+        f"SELECT patient_id, segment_id FROM segmentation_membership WHERE segment_id IN ({ids}) AND {lasting}",
+        {"patient": pa.int64(), "segment": pa.int64()},
+    )
+    codes = sorted((value, kind.segments.index(code) if code in kind.segments else FOREIGN)
+                   for code, value in segment_ids.items())  # fmt: skip
+    known, indices = np.array(codes, dtype=np.int64).T
+    segments = indices[np.searchsorted(known, rows["segment"].to_numpy())].astype(np.int8)
+    return Held(rows["patient"].to_numpy(), segments)
+
+
+_SCORE_TYPES: dict[str, pa.DataType] = {
+    "patient": pa.int64(),
+    **dict.fromkeys(SCORES, pa.int8()),
+    "ltv": pa.float64(),
+    "value_reasons": pa.dictionary(pa.int32(), pa.string()),
+    "lifecycle_reason": pa.dictionary(pa.int32(), pa.string()),
+    "changed_on": pa.float64(),
+    **{f"{name}_before": pa.int8() for name in SCORES},
+}
+
+
+def load_scores() -> pd.DataFrame:
+    """Score rows sorted by patient: scores int8 (0: none), texts categorical, `changed_on` a day number."""
+    before = ", ".join(f"COALESCE({name}_before, 0)" for name in SCORES)
+    return read_frame(
+        "SELECT patient_id, r, f, m, COALESCE(profit_band, 0), ltv, value_reasons, "
+        f"lifecycle_reason, changed_on - DATE '1970-01-01', {before} FROM segmentation_score ORDER BY patient_id",
+        _SCORE_TYPES,
+    )
