@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 from django.http import HttpRequest
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -28,15 +28,8 @@ def portal(request: HttpRequest) -> dict[str, object]:
     return {
         "theme": "dark" if request.COOKIES.get("theme") == "dark" else "light",
         "navigation": _navigation(request),
-        "search_url": _address("search") if _may(request, "patients.view_patient") else "",
+        "search_url": reverse("search") if _may(request, "patients.view_patient") else "",
     }
-
-
-def _address(name: str) -> str:
-    try:
-        return reverse(name)
-    except NoReverseMatch:  # the page is being built
-        return ""
 
 
 def _may(request: HttpRequest, permission: str) -> bool:
@@ -48,8 +41,8 @@ def _navigation(request: HttpRequest) -> list[Entry]:
     home = reverse("home")
     entries: list[Entry] = []
     for name, label, icon, permission in _MENU:
-        url = _address(name)
-        if url and _may(request, permission):
+        if _may(request, permission):
+            url = reverse(name)
             here = request.path == home if url == home else request.path.startswith(url)
             entries.append({"label": label, "icon": icon, "url": url, "active": here})
     user = getattr(request, "user", None)

@@ -1,12 +1,20 @@
 """Addresses of the portal: the pages, the admin, the API, the health check."""
 
 from django.contrib import admin
+from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from clinic_crm.health import health
-from clinic_crm.views import patient_card, patients
+from clinic_crm.views import home, night, patient_card, patients
 
 urlpatterns = [
+    path("", home.home, name="home"),
+    path("night/run/", night.run_night, name="run_night"),
+    path("night/status/", night.night_status, name="night_status"),
+    path("segments/", include("segmentation.urls")),
+    path("login/", auth.LoginView.as_view(), name="login"),
+    path("logout/", auth.LogoutView.as_view(), name="logout"),
+    path("i18n/", include("django.conf.urls.i18n")),
     path("health/", health, name="health"),
     path("admin/", admin.site.urls),
     path("search/", patients.everything, name="search"),

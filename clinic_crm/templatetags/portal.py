@@ -1,162 +1,52 @@
 """How the portal writes numbers, terms, cards and charts. Described for builders of pages in docs/ui.md."""
 
-import datetime as dt
-from decimal import Decimal
 from typing import Any
 
 from django import template
 from django.template.loader import render_to_string
-from django.utils import formats, translation
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
 
 from clinic_crm.glossary import TERMS
+from patients import wording
+from patients.selectors.contacts import readable_phone
+from segmentation.reports.moves import cause_words
 
 register = template.Library()
 
-Number = int | float | Decimal
-THIN = "\u202f"  # narrow no-break space: groups of digits stay together
-NBSP = "\u00a0"
-MINUS = "\u2212"
-DASH = "—"
-
-
-def _decimal_mark() -> str:
-    return "," if translation.get_language() == "ru" else "."
-
-
-def _grouped(value: Number, decimals: int = 0) -> str:
-    text = f"{abs(value):,.{decimals}f}".replace(",", THIN).replace(".", _decimal_mark())
-    negative = value < 0 and any(char in "123456789" for char in text)
-    return (MINUS if negative else "") + text
-
-
-@register.filter
-def number(value: Number | None, decimals: int = 0) -> str:
-    """12345 → «12 345»; nothing → «—»."""
-    return DASH if value is None else _grouped(value, decimals)
-
-
-@register.filter
-def money(value: Number | None, decimals: int = 0) -> str:
-    """12345 → «12 345 ₽»."""
-    return DASH if value is None else f"{_grouped(value, decimals)}{NBSP}₽"
-
-
-@register.filter
-def money_short(value: Number | None) -> str:
-    """12345678 → «12,3 млн ₽»: for tiles, where the last digits only distract."""
-    if value is None:
-        return DASH
-    size = abs(value)
-    for limit, unit in ((1_000_000_000, gettext("bn")), (1_000_000, gettext("M")), (100_000, gettext("k"))):
-        if size >= limit:
-            scaled = float(value) / (1_000 if limit == 100_000 else limit)
-            return f"{_grouped(scaled, 0 if abs(scaled) >= 100 else 1)}{NBSP}{unit}{NBSP}₽"
-    return money(value)
-
-
-@register.filter
-def share(value: float | None, decimals: int = 0) -> str:
-    """0.34 → «34 %». A share too small to show is not called nothing: «< 1 %»."""
-    if value is None:
-        return DASH
-    percent = float(value) * 100
-    least = 10**-decimals
-    if 0 < percent < least / 2:
-        return f"<{NBSP}{_grouped(least, decimals)}{NBSP}%"
-    return f"{_grouped(percent, decimals)}{NBSP}%"
-
-
-def _signed(value: Number, text: str) -> str:
-    return text if value < 0 or not any(char in "123456789" for char in text) else f"+{text}"
-
-
-@register.filter
-def signed(value: Number | None, decimals: int = 0) -> str:
-    """1200 → «+1 200»; −3 → «−3»."""
-    return DASH if value is None else _signed(value, _grouped(value, decimals))
-
-
-@register.filter
-def signed_money(value: Number | None) -> str:
-    return DASH if value is None else _signed(value, money(value))
-
-
-@register.filter
-def points(value: float | None, decimals: int = 1) -> str:
-    """The difference of two shares: 0.041 → «+4,1 п. п.»."""
-    if value is None:
-        return DASH
-    return f"{_signed(value, _grouped(float(value) * 100, decimals))}{NBSP}{gettext('pp')}"
-
-
-@register.filter
-def day(value: dt.date | dt.datetime | None) -> str:
-    """A date in the reader's language: «5 марта 2026 г.» / «March 5, 2026»."""
-    return DASH if value is None else formats.date_format(value, "DATE_FORMAT")
-
-
-@register.filter
-def short_day(value: dt.date | None) -> str:
-    """A date for tables: 05.03.2026 in Russian, 2026-03-05 in English."""
-    if value is None:
-        return DASH
-    return f"{value:%d.%m.%Y}" if translation.get_language() == "ru" else f"{value:%Y-%m-%d}"
-
-
-@register.filter
-def duration(seconds: float | None) -> str:
-    """75 → «1 мин 15 с»."""
-    if seconds is None:
-        return DASH
-    whole = round(seconds)
-    if whole < 60:
-        return gettext("%(n)s s") % {"n": whole}
-    if whole < 3600:
-        return gettext("%(m)s min %(s)s s") % {"m": whole // 60, "s": whole % 60}
-    return gettext("%(h)s h %(m)s min") % {"h": whole // 3600, "m": whole % 3600 // 60}
-
-
-@register.filter
-def days(value: Number | None) -> str:
-    """14 → «14 дней»."""
-    if value is None:
-        return DASH
-    return ngettext("%(n)s day", "%(n)s days", round(value)) % {"n": _grouped(round(value))}
-
-
-@register.filter
-def patients_count(value: int) -> str:
-    """1234 → «1 234 пациента»."""
-    return ngettext("%(n)s patient", "%(n)s patients", value) % {"n": _grouped(value)}
-
-
-@register.filter
-def age(born: dt.date | None, on: dt.date) -> str:
-    """Full years on a date."""
-    if born is None:
-        return DASH
-    return str(on.year - born.year - ((on.month, on.day) < (born.month, born.day)))
-
-
-@register.filter
-def on_colour(colour: str) -> str:
-    """Black or white, whichever reads better on #rrggbb (WCAG relative luminance)."""
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+for _writer in (
+    wording.number,
+    wording.money,
+    wording.money_short,
+    wording.share,
+    wording.signed,
+    wording.signed_money,
+    wording.signed_share,
+    wording.points,
+    wording.day,
+    wording.short_day,
+    wording.duration,
+    wording.days,
+    wording.patients_count,
+    wording.age,
+    wording.on_colour,
+    wording.percentage_points,
+    wording.moves_count,
+    wording.of_segmentation,
+    wording.of_money,
+    wording.css_number,
+    wording.css_percent,
+    cause_words,
+    readable_phone,
+):
+    register.filter(_writer)
 
 
 @register.filter
 def cell(value: Any, kind: str) -> str:
     """A figure in the table behind a chart, written as its column says."""
-    writers = {"money": money, "share": share, "number": number, "date": short_day}
-    if kind == "decimal":
-        return number(value, 1)
-    return writers[kind](value) if kind in writers else str(DASH if value is None else value)
+    return wording.by_kind(value, kind)
 
 
 @register.filter
@@ -193,3 +83,9 @@ def page_header(
         "up_url": up_url, "up_label": up_label, "colour": colour,
     }  # fmt: skip
     return SafeString(render_to_string("components/_page_header.html", context))
+
+
+@register.simple_tag
+def patient_url(pk: int) -> str:
+    """The address of a patient's card."""
+    return reverse("patient", args=[pk])

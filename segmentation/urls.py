@@ -1,0 +1,14 @@
+"""Pages of the segments, under /segments/."""
+
+from django.urls import path
+
+from segmentation.views import overview, segment
+
+urlpatterns = [
+    path("", overview.segments, name="segments"),
+    path("rfm/cell/<int:r>-<int:f>/", segment.rfm_cell, name="rfm_cell"),
+    path("rfm/cell/<int:r>-<int:f>/export/", segment.rfm_cell_export, name="rfm_cell_export"),
+    path("<slug:code>/", overview.segmentation, name="segmentation"),
+    path("<slug:segmentation>/<slug:code>/", segment.segment, name="segment"),
+    path("<slug:segmentation>/<slug:code>/export/", segment.segment_export, name="segment_export"),
+]
