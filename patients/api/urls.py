@@ -15,7 +15,8 @@ DELETABLE = {Resource.VISITS, Resource.PAYMENTS, Resource.PATIENTS}
 
 def _view(name: str, base: type[IngestView], resource: str, **methods: Any) -> Any:
     """A view class of its own for the resource, so that every address has its own schema."""
-    return extend_schema_view(**methods)(type(name, (base,), {"resource": resource})).as_view()
+    view: type[IngestView] = type(name, (base,), {"resource": resource})
+    return extend_schema_view(**methods)(view).as_view()
 
 
 def _routes(resource: str) -> list[URLPattern]:

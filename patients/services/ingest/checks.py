@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from django.db import connection
 from django.utils import timezone
@@ -24,7 +24,7 @@ def stamp(checked: Checked, arrived: datetime) -> None:
     latest = (arrived + CLOCK_SKEW).date().isoformat()
     here = timezone.get_default_timezone()
     wrong: dict[int, Errors] = {}
-    for position, value in enumerate(checked.values):
+    for value in checked.values:
         sent = value["updated_at"]
         value["stamped"] = sent is not None
         if sent is None:
@@ -174,7 +174,7 @@ RULES = {
 
 def consent_moments(checked: Checked) -> None:
     """Consents carry no branch: a time without an offset is the clinic's own."""
-    here: ZoneInfo = timezone.get_default_timezone()  # type: ignore[assignment]
+    here = timezone.get_default_timezone()
     for value in checked.values:
         if value["at"].tzinfo is None:
             value["at"] = value["at"].replace(tzinfo=here)

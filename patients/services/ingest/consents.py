@@ -17,11 +17,10 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def stage_words(values: Sequence[dict[str, Any]]) -> int:
-    """Stage the words, of several with the same moment the last; returns how many were put aside."""
+def stage_words(values: Sequence[dict[str, Any]]) -> None:
+    """Stage the words, of several with the same moment the last."""
     last = {(v["patient"], v["channel"], v["purpose"], v["at"]): tuple(v[name] for name in COLUMNS) for v in values}
     stage(STAGE, COLUMNS, list(last.values()))
-    return len(values) - len(last)
 
 
 def take_words(source_id: int) -> tuple[int, int]:

@@ -32,7 +32,7 @@ def keep(
         return
     columns = {"row": "bigint", "external_id": "text", "payload": "jsonb", "errors": "jsonb"}
     stage(STAGE, columns, kept)
-    params = {"batch": batch.pk, "source": batch.source_id, "resource": batch.resource}
+    params: dict[str, Any] = {"batch": batch.pk, "source": batch.source_id, "resource": batch.resource}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

@@ -52,18 +52,11 @@ def ingest(
             try:
                 with transaction.atomic():
                     report = _take(source, Resource(resource), items)
-                    if batch is None and (journal or report.rejected or report.warnings):
-                        batch_of_call = IngestBatch(
-                            source=source, resource=resource, origin=origin, state=IngestBatch.State.DONE,
-                            expected=len(items), finished_at=timezone.now(),
-                        )  # fmt: skip
-                        batch_of_call.save()
-                    else:
-                        batch_of_call = batch
-                    if batch_of_call is not None:
-                        _count(batch_of_call, report, len(items))
+                    if journal or report.rejected or report.warnings or batch is not None:
+                        book = batch or _finished_batch(source, resource, origin, len(items))
+                        _count(book, report, len(items))
                         if keep_rejected:
-                            rejections.keep(batch_of_call, report.rejected + report.warnings, items, rows)
+                            rejections.keep(book, report.rejected + report.warnings, items, rows)
                 return report
             except OperationalError as problem:
                 if not isinstance(problem.__cause__, REPEATABLE) or connection.in_atomic_block:
@@ -71,6 +64,17 @@ def ingest(
                 if attempt == ATTEMPTS - 1:
                     raise
     raise AssertionError("unreachable")
+
+
+def _finished_batch(source: Integration, resource: str, origin: str, expected: int) -> IngestBatch:
+    return IngestBatch.objects.create(
+        source=source,
+        resource=resource,
+        origin=origin,
+        state=IngestBatch.State.DONE,
+        expected=expected,
+        finished_at=timezone.now(),
+    )
 
 
 @contextmanager
@@ -164,7 +168,7 @@ def _reject_unknown_visits(table: str, checked: Checked, params: dict[str, Any])
 
 
 def _take_consents(source: Integration, checked: Checked) -> IngestReport:
-    superseded = consents.stage_words(checked.values)
+    consents.stage_words(checked.values)
     params = {"source": source.pk, "zone": settings.TIME_ZONE}
     create_stubs(consents.STAGE, "patient", "patients_patient", params)
     created, updated = consents.take_words(source.pk)

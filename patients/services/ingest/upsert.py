@@ -1,4 +1,7 @@
-"""Staged items -> rows, set by set. Every step sorts by external id, so that concurrent requests never lock crosswise."""
+"""Staged items -> rows, set by set.
+
+Every step sorts by external id, so that concurrent requests never lock crosswise.
+"""
 
 from functools import lru_cache
 from typing import Any, NamedTuple

@@ -26,7 +26,7 @@ MODELS: dict[str, type[models.Item]] = {
     Resource.CONSENTS: models.ConsentItem,
 }
 # Times that mean the clock on a branch's wall when they carry no offset.
-MOMENTS = {
+MOMENTS: dict[str, tuple[str, ...]] = {
     Resource.PATIENTS: ("registered_at",),
     Resource.VISITS: ("starts_at",),
     Resource.PAYMENTS: ("paid_at",),
@@ -62,7 +62,7 @@ class Checked:
 
 @lru_cache
 def adapter(resource: str) -> TypeAdapter[list[models.Item]]:
-    return TypeAdapter(list[MODELS[resource]])  # type: ignore[misc]
+    return TypeAdapter(list[MODELS[resource]])  # type: ignore[valid-type]
 
 
 def external_id(item: Any) -> str:

@@ -48,7 +48,7 @@ def _refused(checked: Checked) -> dict[int, Errors]:
     first = np.cumsum([0, *counts])
     numbers = np.array([line[1:] for line in chain.from_iterable(v["lines"] for v in checked.values)])
     finer = np.abs(numbers * KOPECKS - np.rint(numbers * KOPECKS)).max(axis=1) > 1e-3
-    for row in np.flatnonzero(finer):
+    for row in np.flatnonzero(finer).tolist():
         lines = checked.values[owner[row]]["lines"]
         rounded = _rounded(lines[row - first[owner[row]]])
         lines[row - first[owner[row]]] = rounded
@@ -59,13 +59,13 @@ def _refused(checked: Checked) -> dict[int, Errors]:
         (gross > MAX_MONEY, "price", "total"),
         (numbers[:, 2] > gross + 0.005, "discount", "discount"),
     ):
-        for row in np.flatnonzero(mask):
+        for row in np.flatnonzero(mask).tolist():
             position = int(owner[row])
             errors.setdefault(position, {})[f"items.{row - first[position]}.{field}"] = [say(kind)]
     sums = np.zeros((len(counts), 3))
     np.add.at(sums, owner, np.column_stack([gross, numbers[:, 2], numbers[:, 3]]))
-    for position in np.flatnonzero((sums > MAX_MONEY).any(axis=1)):
-        errors.setdefault(int(position), {}).setdefault("items", []).append(say("total"))
+    for position in np.flatnonzero((sums > MAX_MONEY).any(axis=1)).tolist():
+        errors.setdefault(position, {"items": [say("total")]})
     return errors
 
 
