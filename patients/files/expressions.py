@@ -81,6 +81,8 @@ def compile_field(spec: object, kind: str, columns: Columns, key: str) -> Field:
     codes = _codes(taken)
     convert = _converter(kind, taken, columns)
     taken.nothing_left()
+    if isinstance(spec, Mapping) and "constant" in spec and codes is None:
+        return _constant(spec["constant"], convert, key)
 
     def field(row: Row) -> Any:
         try:
@@ -95,6 +97,15 @@ def compile_field(spec: object, kind: str, columns: Columns, key: str) -> Field:
             raise UnreadableCell(str(error), values.text(cell)[:200]) from error
 
     return field
+
+
+def _constant(value: Any, convert: Callable[[Cell, Row], Any], key: str) -> Field:
+    """Read once, so that a constant of the wrong kind is an error of the mapping and not of every row."""
+    try:
+        fixed = convert(value, Row(0, ()))
+    except ValueError as error:
+        raise MappingError(f"{key}.constant", str(error)) from error
+    return lambda row: fixed
 
 
 def _origin(taken: Taker, columns: Columns) -> Get:
@@ -144,10 +155,8 @@ def _codes(taken: Taker) -> Callable[[Cell], Cell] | None:
     def meaning(cell: Cell) -> Cell:
         found = by_word.get(values.text(cell).casefold(), other)
         if found is None:
-            raise ValueError(
-                _("Not in the code table of the mapping.")
-            )
-        return found  # type: ignore[no-any-return]
+            raise ValueError(_("Not in the code table of the mapping."))
+        return found
 
     return meaning
 

@@ -120,14 +120,9 @@ def _excel(path: Path, layout: Layout) -> Iterator[tuple[int, Cells]]:
 
     try:
         with CalamineWorkbook.from_path(path) as book:
-            sheet = (
-                book.get_sheet_by_name(layout.sheet)
-                if layout.sheet
-                else book.get_sheet_by_index(0)
-            )
+            sheet = book.get_sheet_by_name(layout.sheet) if layout.sheet else book.get_sheet_by_index(0)
             yield sheet.total_height, ()
-            first = sheet.start[0] if sheet.start else 0
-            for number, cells in enumerate(sheet.iter_rows(), first + 1):
+            for number, cells in enumerate(sheet.iter_rows(), 1):
                 if any(cell not in ("", None) for cell in cells):
                     yield number, cells
     except WorksheetNotFound as error:

@@ -259,8 +259,8 @@ def _tell(request: HttpRequest, done: Replay) -> None:
         messages.info(request, _("The source has sent a newer version since; the old one is put aside."))
     elif done.unreadable:
         messages.warning(
-            request, _("This line could not be read from the file: correct the file or the mapping and import it again.")
+            request,
+            _("This line could not be read from the file: correct the file or the mapping and import it again."),
         )
     else:
         messages.info(request, _("This item has been decided already."))
-

@@ -83,5 +83,7 @@ def data_upload(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The file is being imported; its progress is shown below."))
         return redirect("data")
     return render(
-        request, "patients/data_upload.html", {"form": form, "sources": Integration.objects.filter(active=True).exists()}
+        request,
+        "patients/data_upload.html",
+        {"form": form, "sources": Integration.objects.filter(active=True).exists()},
     )

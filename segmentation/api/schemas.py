@@ -1,11 +1,11 @@
 """What the OpenAPI document says about the addresses that are read."""
 
 import datetime as dt
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import models
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
-from pydantic import BaseModel, Field, create_model
+from pydantic import BaseModel, Field, WithJsonSchema, create_model
 
 from patients.api.schemas import PROBLEMS, Problem
 from segmentation.models import Metrics
@@ -15,9 +15,14 @@ _PROBLEMS = PROBLEMS | {
     (403, "application/problem+json"): OpenApiResponse(Problem, "The token lacks the scope `read`."),
     (404, "application/problem+json"): OpenApiResponse(Problem, "There is no such patient, segmentation or segment."),
 }
+# OpenAPI 3.0 has no type "null".
+Whole = Annotated[int | None, WithJsonSchema({"type": "integer", "nullable": True})]
+Number = Annotated[float | None, WithJsonSchema({"type": "number", "nullable": True})]
+Text = Annotated[str | None, WithJsonSchema({"type": "string", "nullable": True})]
+Day = Annotated[dt.date | None, WithJsonSchema({"type": "string", "format": "date", "nullable": True})]
 _TYPES: dict[type[models.Field], Any] = {
-    models.DateField: dt.date, models.IntegerField: int, models.SmallIntegerField: int,
-    models.FloatField: float, models.DecimalField: float, models.ForeignKey: str,
+    models.DateField: Day, models.IntegerField: Whole, models.SmallIntegerField: Whole,
+    models.FloatField: Number, models.DecimalField: Number, models.ForeignKey: Text,
 }  # fmt: skip
 
 
@@ -25,7 +30,7 @@ def _metrics_model() -> type[BaseModel]:
     fields: dict[str, Any] = {}
     for field in Metrics._meta.concrete_fields:
         if field.name not in {"patient", "as_of"}:
-            fields[field.name] = (_TYPES[type(field)] | None, None)
+            fields[field.name] = (_TYPES[type(field)], None)
     return create_model(
         "PatientMetrics", __doc__="Dates, counts and money in ₽; services, doctors, branches by their ids.", **fields
     )
@@ -37,24 +42,24 @@ PatientMetrics = _metrics_model()
 class RfmScores(BaseModel):
     """1 (worst) to 5 (best), 0 without a completed visit; null before the first night."""
 
-    r: int | None
-    f: int | None
-    m: int | None
+    r: Whole
+    f: Whole
+    m: Whole
 
 
 class Value(BaseModel):
     """Money in ₽. historic: paid in all. formula: average bill × frequency × lifetime. The forecast may be null."""
 
     historic: float
-    formula: float | None
-    predicted_12m: float | None
-    p_alive: float | None
+    formula: Number
+    predicted_12m: Number
+    p_alive: Number
 
 
 class ProfileDocument(BaseModel):
     """A patient as the last finished night left them."""
 
-    as_of: dt.date | None
+    as_of: Day
     rfm: RfmScores
     metrics: PatientMetrics  # type: ignore[valid-type]
     ltv: Value
@@ -67,7 +72,7 @@ class SegmentDocument(BaseModel):
     name: str
     name_en: str
     colour: str
-    patients: int | None = Field(description="As the last night counted; null before the first.")
+    patients: Whole = Field(description="As the last night counted; null before the first.")
 
 
 class SegmentationDocument(BaseModel):
@@ -79,7 +84,7 @@ class SegmentationDocument(BaseModel):
 
 
 class SegmentationsDocument(BaseModel):
-    as_of: dt.date | None
+    as_of: Day
     segmentations: list[SegmentationDocument]
 
 
@@ -87,11 +92,11 @@ class Member(BaseModel):
     source: str
     external_id: str
     entered_on: dt.date
-    came_from: str | None = Field(description="Code of the segment left on that day.")
+    came_from: Text = Field(description="Code of the segment left on that day.")
 
 
 class MembersDocument(BaseModel):
-    next: str | None = Field(description="Address of the next page; null on the last.")
+    next: Text = Field(description="Address of the next page; null on the last.")
     results: list[Member]
 
 

@@ -8,7 +8,8 @@ from segmentation.models import Segmentation, SegmentTotal
 
 def segmentations_with_totals(as_of: dt.date | None) -> list[dict[str, Any]]:
     """Active segmentations in their order. Three queries, however many there are."""
-    sizes = dict(SegmentTotal.objects.filter(as_of=as_of).values_list("segment", "patients"))
+    night = SegmentTotal.objects.filter(as_of=as_of) if as_of else SegmentTotal.objects.none()
+    sizes = dict(night.values_list("segment", "patients"))
     return [
         {
             "code": one.code,
