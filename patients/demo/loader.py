@@ -60,9 +60,8 @@ def load(plan: Plan, progress: Progress | None = None) -> Offsets:
         _refuse_unless_empty()
         keys = _load_catalogue()
         names = list(tables.FACT_TABLES)
-        with tables.without_change_triggers(names), tables.stripped(names) if big else nullcontext():
+        with tables.without_change_triggers(names), tables.stripped(names, tell) if big else nullcontext():
             offsets, registered = _load_blocks(plan, keys, frozen=big, tell=tell)
-            tell("building indexes and checking references" if big else "checking references")
         tables.restart_sequences(names)
         _load_spend(plan, keys, registered)
         tables.analyze(names)

@@ -180,5 +180,5 @@ def _phones(plan: Plan, block: int, guardian: np.ndarray, rng: np.random.Generat
     digits = scattered % NUMBERS_PER_CODE
     tail = ((digits[:, None] // 10 ** np.arange(6, -1, -1)) % 10 + ord("0")).astype(np.uint8)
     phone = np.char.add(code, np.ascontiguousarray(tail).view("S7")[:, 0])
-    phone[(rng.random(len(guardian)) < 0.015) & (guardian == NONE)] = b""
-    return phone
+    phone[rng.random(len(guardian)) < 0.015] = b""
+    return np.where(guardian == NONE, phone, phone[guardian])

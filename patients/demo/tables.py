@@ -4,7 +4,7 @@ PostgreSQL's DDL is transactional: a load that is killed leaves the empty tables
 constraint and trigger.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import connection
@@ -49,7 +49,7 @@ def without_change_triggers(tables: Sequence[str]) -> Iterator[None]:
 
 
 @contextmanager
-def stripped(tables: Sequence[str]) -> Iterator[None]:
+def stripped(tables: Sequence[str], tell: Callable[[str], None]) -> Iterator[None]:
     """Empty tables without keys, references and indexes; all are built again when the block is left."""
     names = list(tables)
     with connection.cursor() as cursor:
@@ -68,10 +68,12 @@ def stripped(tables: Sequence[str]) -> Iterator[None]:
         cursor.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, names))))
         yield
         cursor.execute("SET LOCAL maintenance_work_mem = '512MB'")
+        tell(f"building {len(keys) + len(indexes)} keys and indexes")
         for table, name, definition in keys:
             cursor.execute(_add(table, name, definition))
         for _, definition in indexes:
             cursor.execute(definition)
+        tell(f"checking {len(references)} references")
         for table, name, definition in references:
             cursor.execute(_add(table, name, definition))
 

@@ -144,8 +144,8 @@ def _losses(people: People, patient: np.ndarray, line: np.ndarray) -> tuple[np.n
     first = np.array([spec.first_loss for spec in LINES])[line]
     step = np.array([spec.step_loss for spec in LINES])[line]
     unhappy, vip, hunter = people.unhappy[patient], people.vip[patient], people.hunter[patient]
-    first = np.where(unhappy, first + 0.18, np.where(vip, first * 0.12, np.where(hunter, first * 0.7, first)))
-    step = np.where(unhappy, step * 2.2, np.where(vip, step * 0.2, step))
+    first = np.where(unhappy, first + 0.24, np.where(vip, first * 0.12, np.where(hunter, first * 0.7, first)))
+    step = np.where(unhappy, step * 3.0, np.where(vip, step * 0.2, step))
     return first, step
 
 
@@ -169,7 +169,8 @@ def _planned(
 
 
 def _steps(plan: Plan, people: People, threads: Threads, rng: np.random.Generator, cut: np.ndarray) -> Steps:
-    parts = []
+    none = np.zeros(0, dtype=np.int64)
+    parts = [Steps(none, none, none, none.astype(bool))]
     for number, spec in enumerate(LINES):
         rows = np.flatnonzero(threads.line == number)
         if len(rows):

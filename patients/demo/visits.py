@@ -35,8 +35,7 @@ def visits(plan: Plan, people: People, threads: Threads, steps: Steps, rng: np.r
     thread, step, day, held = _with_missed(plan, people, threads, steps, rng)
     patient, line = threads.patient[thread], threads.line[thread]
     branch = _branches(people.branch[patient], step, rng)
-    day = _working_days(plan, day, branch, rng)
-    day = np.maximum(day, people.registered[patient] + 1)
+    day = _working_days(plan, day, people.registered[patient] + 1, branch, rng)
     status = _statuses(plan, day, held, rng)
     # A cancelled or missed visit lies in the past; what moved past the end has not happened.
     keep = held | (day < plan.end)
@@ -73,15 +72,22 @@ def _branches(home: np.ndarray, step: np.ndarray, rng: np.random.Generator) -> n
     return np.where(elsewhere, 1 - home, home)
 
 
-def _working_days(plan: Plan, day: np.ndarray, branch: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _working_days(
+    plan: Plan, day: np.ndarray, earliest: np.ndarray, branch: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Away from the New Year holidays and, wholly or partly, from Sundays."""
-    day = np.where(plan.calendar.new_year_holidays(day), day + 3, day)
+    day = _after_holidays(plan, np.maximum(day, earliest))
     sundays = np.array([place.sundays for place in catalogue.BRANCHES])[branch]
     moved = (weekday(day) == 6) & (~sundays | (rng.random(len(day)) < 0.5))
     aside = np.where(rng.random(len(day)) < 0.5, -1, 1)
-    # The day before a Sunday may be a holiday: only forward then.
-    aside = np.where(plan.calendar.new_year_holidays(day - 1), 1, aside)
-    return np.where(moved, day + aside, day)
+    # Only forward when the day before is a holiday or before the patient is known.
+    aside = np.where(plan.calendar.new_year_holidays(day - 1) | (day - 1 < earliest), 1, aside)
+    # A New Year's Eve on Sunday may have been moved into the holidays again.
+    return _after_holidays(plan, np.where(moved, day + aside, day))
+
+
+def _after_holidays(plan: Plan, day: np.ndarray) -> np.ndarray:
+    return np.where(plan.calendar.new_year_holidays(day), day + 3, day)
 
 
 def _statuses(plan: Plan, day: np.ndarray, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
