@@ -6,7 +6,8 @@ from segmentation.services.metrics.facts import LOW_31_BITS
 # A hundred years is "never"; it keeps date arithmetic in range whatever was typed.
 RECALLS = """
 CREATE TEMPORARY TABLE night_recalls ON COMMIT DROP AS
-SELECT id AS service_id, LEAST(NULLIF(recall_days, 0), 36500) AS recall_days FROM patients_service
+SELECT id AS service_id, CASE WHEN recall_days > 0 THEN LEAST(recall_days, 36500) END AS recall_days
+FROM patients_service
 """
 
 # Days, not visits: a MIS may write one coming as two documents, or one document with the service twice.
@@ -35,7 +36,7 @@ def _rank(first: str, second: str, low: str) -> str:
     The maximum of such numbers is the best row of a group in one pass; ordered aggregates would sort each patient's
     rows three times.
     """
-    return f"(LEAST(({first})::bigint, 65535) << 47 | LEAST(({second})::bigint, 65535) << 31 | {low})"
+    return f"((LEAST(({first})::bigint, 65535) << 47) | (LEAST(({second})::bigint, 65535) << 31) | ({low}))"
 
 
 def _day(column: str) -> str:
