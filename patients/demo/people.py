@@ -8,8 +8,8 @@ from patients.demo import catalogue, names, stories
 from patients.demo.lines import KIND_INDEX, KINDS
 from patients.demo.plan import MINUTE_US, Plan, weekday
 
-# Mobile codes that are not given to any operator we know of: a demo must not dial a stranger.
-PHONE_CODES = ("907", "935", "943", "944", "945", "946", "947", "948", "972", "973", "974", "975")
+# Mobile codes given to no operator that we know of: a demo must not dial a stranger.
+PHONE_CODES = ("907", "935", "954", "957", "972", "973", "974", "975", "976")
 NUMBERS_PER_CODE = 10_000_000
 NONE = -1
 
