@@ -9,9 +9,11 @@ step that was interrupted and ends in the same rows. An app adds a step by one l
 import datetime
 import logging
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -255,4 +257,5 @@ def _safe(error: BaseException) -> str:
     """What went wrong without the values: the server's detail lines quote rows."""
     server = error.__cause__ if isinstance(error.__cause__, psycopg.Error) else error
     message = server.diag.message_primary if isinstance(server, psycopg.Error) else None
-    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__}: {message or f'{Path(place.filename).name}, line {place.lineno}'}"

@@ -18,6 +18,10 @@ class LifecycleForm(forms.Form):
         label=_("new for, days"), initial=60, min_value=1, max_value=730,
         help_text=_("So long after the first visit a patient is new, unless a further visit is already due."),
     )  # fmt: skip
+    appointment_days = forms.IntegerField(
+        label=_("an appointment counts within, days"), initial=90, min_value=1, max_value=730,
+        help_text=_("An appointment in this time keeps a patient active, however late; one further away does not yet."),
+    )  # fmt: skip
     due_ahead_days = forms.IntegerField(
         label=_("due ahead, days"), initial=14, min_value=0, max_value=180,
         help_text=_("A patient becomes due so many days before the date: the time to remind."),

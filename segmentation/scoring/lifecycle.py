@@ -28,6 +28,7 @@ class Patience:
     """
 
     new_days: int
+    appointment_days: int
     due_ahead_days: int
     grace_days: int
     lost_cycles: int
@@ -63,7 +64,8 @@ def states_of(
     """State (index into STATES) and its reason (index into REASONS); the first rule that fits:
 
     1. lead: no completed visit yet;
-    2. new / active: an appointment keeps a patient, however late (new while the first visit is `new_days` old);
+    2. new / active: an appointment within `appointment_days` keeps a patient, however late (new while the first visit is
+       `new_days` old);
     3. lost: `lost_cycles` due dates missed; without a due date: no visit for 3, 6 or 12 months by own rhythm;
     4. overdue: the due date and the grace days are over;
     5. due: the due date is at most `due_ahead_days` away;
@@ -78,7 +80,7 @@ def states_of(
     cycle = np.where(np.isnan(cycle_days), months, np.maximum(cycle_days, patience.shortest_cycle_days))
     missed = np.where(has_due, missed_cycles(due_on, last_visit_on, cycle, as_of, patience.grace_days), 0)
     fresh = as_of - first_visit_on <= patience.new_days
-    booked = next_visit_on >= as_of
+    booked = (next_visit_on >= as_of) & (next_visit_on - as_of <= patience.appointment_days)
     rules: list[tuple[NDArray[np.bool_], str, str]] = [
         (visit_days <= 0, "lead", "no_visit"),
         (booked & fresh, "new", "has_appointment"),

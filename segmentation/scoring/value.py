@@ -126,7 +126,7 @@ def tiers_of(
     tier = np.select([visit_days <= 0, bad, band == 3, single | (band == 1)], [-1, 3, 0, 2], 1).astype(np.int8)
     reasons = np.select(
         [tier == 3, tier == 0, (tier == 2) & single, tier == 2, tier == 1],
-        [bits, 1 << 4, 1 << 5, 1 << 6, 1 << 7],
+        [bits.astype(np.int64), 1 << 4, 1 << 5, 1 << 6, 1 << 7],
         0,
     ).astype(np.uint8)
     return tier, reasons

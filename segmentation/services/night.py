@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from django.conf import settings
 from numpy.typing import NDArray
 
 from segmentation.frames import day_number, load_metrics, read_frame
@@ -75,7 +76,16 @@ class Night:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        return load_metrics(self.as_of)
+        """Metrics of everybody the clinic knew on `as_of`.
+
+        A night of the past must not count as leads those who registered later; a visit outweighs the date of the card.
+        """
+        frame = load_metrics(self.as_of)
+        later = _registered_after(self.as_of)
+        if not len(later):
+            return frame
+        unknown = np.isin(frame["patient"].to_numpy(), later) & (frame["visit_days"] <= 0).to_numpy()
+        return frame[~unknown].reset_index(drop=True)
 
     @property
     def patients(self) -> Ids:
@@ -122,6 +132,16 @@ class Night:
         if not primary:
             outcome = Outcome(outcome.segments, outcome.causes)
         return Division(segmentation, kind, segment_ids, fitted, held, outcome)
+
+
+def _registered_after(as_of: datetime.date) -> Ids:
+    morrow = as_of + datetime.timedelta(days=1)
+    rows = read_frame(
+        "SELECT id FROM patients_patient WHERE registered_at >= "
+        f"timestamp '{morrow}' AT TIME ZONE '{settings.TIME_ZONE}' ORDER BY id",
+        {"patient": pa.int64()},
+    )
+    return np.asarray(rows["patient"].to_numpy())
 
 
 def spread(patients: Ids, ids: Ids, values: NDArray[Any], missing: Any) -> NDArray[Any]:
