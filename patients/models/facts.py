@@ -71,6 +71,8 @@ class Visit(SourcedModel):
     cost = _money(_("cost, ₽"))
     # 64-bit hash of the items as posted: an equal one means that they need not be compared row by row.
     fingerprint = models.BigIntegerField(null=True, editable=False)
+    # 64-bit hash of the whole visit as posted: an equal one is known to be unchanged before it is even validated.
+    posted_hash = models.BigIntegerField(null=True, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
 
     class Meta(SourcedModel.Meta):

@@ -306,6 +306,31 @@ def test_the_day_of_a_visit_is_the_branchs_and_follows_its_time_zone(source):
     assert Payment.objects.get().paid_on == date(2026, 3, 1)
 
 
+def test_a_time_without_offset_is_read_anew_when_the_visit_comes_again_after_its_branch(source):
+    local = visit(starts_at="2026-03-01T10:30:00")
+    take(source, "visits", local)
+    assert Visit.objects.get().starts_at == datetime(2026, 3, 1, 7, 30, tzinfo=UTC), "the clinic's own zone"
+    take(source, "branches", {"external_id": "b1", "name": "Новосибирск", "timezone": "Asia/Novosibirsk"})
+    assert counts(take(source, "visits", local)) == (0, 1, 0, 0)
+    assert Visit.objects.get().starts_at == datetime(2026, 3, 1, 3, 30, tzinfo=UTC)
+
+
+def test_a_visit_that_went_back_to_an_earlier_state_is_no_repetition(source):
+    for status, expected in (("booked", (1, 0, 0, 0)), ("cancelled", (0, 1, 0, 0)), ("booked", (0, 1, 0, 0))):
+        assert counts(take(source, "visits", visit(status=status))) == expected
+    report = take(source, "visits", visit(status="cancelled"), visit(status="booked"))
+    assert counts(report) == (0, 0, 2, 0)
+    assert Visit.objects.get().status == "booked"
+
+
+def test_among_known_visits_the_bad_one_is_named_by_its_own_index(source):
+    take(source, "visits", visit("v1"), visit("v2"))
+    report = take(source, "visits", visit("v1"), visit("v3", status="?"), visit("v2"), visit("v4"))
+    assert counts(report) == (1, 0, 2, 1)
+    assert (report.rejected[0].index, report.rejected[0].external_id) == (1, "v3")
+    assert Rejected.objects.get().payload["external_id"] == "v3"
+
+
 def test_the_hour_that_summer_time_skips_or_repeats_is_taken(source):
     take(source, "branches", {"external_id": "b1", "name": "Берлин", "timezone": "Europe/Berlin"})
     report = take(

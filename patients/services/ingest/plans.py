@@ -14,7 +14,8 @@ class Plan:
     """`columns`: column of the table -> expression over `s` and the joined rows.
 
     `references`: staged field -> table in which an unknown identifier becomes a stub. `names`: staged field -> table
-    of names, created on demand. `flag`: what the caller wants to know of a written row (`old` and `new`).
+    of names, created on demand. `carried`: staged columns that are written
+    along, but alone are no change. `flag`: what the caller wants to know of a written row (`old` and `new`).
     """
 
     table: str
@@ -25,6 +26,7 @@ class Plan:
     names: tuple[tuple[str, str], ...] = ()
     stub: bool = False
     soft: bool = False
+    carried: tuple[str, ...] = ()
     flag: str = "false"
 
     @property
@@ -151,7 +153,7 @@ PLANS: dict[str, Plan] = {
         stage={
             "patient": "text", "branch": "text", "doctor": "text", "starts_at": "text", "status": "text",
             "return_due_on": "date", "promo_code": "text", "amount": MONEY, "discount": MONEY, "cost": MONEY,
-            "fingerprint": "bigint",
+            "fingerprint": "bigint", "posted_hash": "bigint",
         },
         columns={
             "patient_id": _KEPT,
@@ -169,6 +171,7 @@ PLANS: dict[str, Plan] = {
             ("patient", "patients_patient"),
         ),
         soft=True,
+        carried=("posted_hash",),
         flag="old.fingerprint IS DISTINCT FROM new.fingerprint",
     ),
     Resource.PAYMENTS: Plan(

@@ -90,22 +90,42 @@ def _without_pauses() -> Iterator[None]:
 
 
 def _take(source: Integration, resource: Resource, items: Sequence[Any]) -> IngestReport:
+    if resource == Resource.VISITS:
+        return _take_visits(source, items)
     checked = check(resource, items)
     if resource == Resource.CONSENTS:
         checks.consent_moments(checked)
         report = _take_consents(source, checked)
     else:
-        checks.stamp(checked, timezone.now())
-        checks.keep_last(checked)
-        if resource in checks.RULES:
-            checks.RULES[resource](checked, source)
         report = _take_rows(source, resource, checked)
     report.rejected = sorted(checked.rejected, key=lambda item: item.index)
     report.warnings = checked.warnings
     return report
 
 
+def _take_visits(source: Integration, items: Sequence[Any]) -> IngestReport:
+    """Only those that differ from what made their row go the long way."""
+    known, hashes = visits.recognise(items, source.pk)
+    others = [at for at in range(len(items)) if at not in known]
+    report = IngestReport()
+    if others:
+        checked = check(Resource.VISITS, [items[at] for at in others])
+        for value, at in zip(checked.values, checked.index, strict=True):
+            value["posted_hash"] = hashes[others[at]]
+        report = _take_rows(source, Resource.VISITS, checked)
+        report.rejected = sorted(checked.rejected, key=lambda item: item.index)
+        for item in report.rejected:
+            item.index = others[item.index]
+    report.unchanged += len(known)
+    _settle(source, Resource.VISITS, [items[at]["external_id"].strip() for at in known])
+    return report
+
+
 def _take_rows(source: Integration, resource: Resource, checked: Checked) -> IngestReport:
+    checks.stamp(checked, timezone.now())
+    checks.keep_last(checked)
+    if resource in checks.RULES:
+        checks.RULES[resource](checked, source)
     if resource == Resource.VISITS:
         visits.prepare(checked)
     plan = PLANS[resource]
@@ -123,7 +143,8 @@ def _take_rows(source: Integration, resource: Resource, checked: Checked) -> Ing
             implied.keep_in_step(source, [visit.id for visit in written])
     if resource == Resource.BRANCHES:
         zones.rederive_days([branch.id for branch in written if branch.flag])
-    _settle(source, resource, checked)
+    warned = {item.external_id for item in checked.warnings}
+    _settle(source, resource, [v["external_id"] for v in checked.values if v["external_id"] not in warned])
     return _counted(checked, written, stubs)
 
 
@@ -175,10 +196,8 @@ def _take_consents(source: Integration, checked: Checked) -> IngestReport:
     return IngestReport(created, updated, len(checked.values) - created - updated)
 
 
-def _settle(source: Integration, resource: Resource, checked: Checked) -> None:
-    if rejections.any_open(source.pk, resource):
-        warned = {item.external_id for item in checked.warnings}
-        taken = [value["external_id"] for value in checked.values if value["external_id"] not in warned]
+def _settle(source: Integration, resource: Resource, taken: list[str]) -> None:
+    if taken and rejections.any_open(source.pk, resource):
         rejections.resolve(source.pk, resource, taken)
 
 

@@ -75,11 +75,13 @@ def upsert_sql(stage: str, table: str) -> str:
         columns["deleted_at"] = "NULL::timestamptz"
     if plan.stub:
         columns["stub"] = "false"
+    compared = list(columns)
+    columns |= {name: f"s.{name}" for name in plan.carried}
     names = list(columns)
     selected = ", ".join(f"{expression} AS {name}" for name, expression in columns.items())
 
     def differs(left: str, right: str) -> str:
-        return "(" + " OR ".join(f"{left}.{name} IS DISTINCT FROM {right}.{name}" for name in names) + ")"
+        return "(" + " OR ".join(f"{left}.{name} IS DISTINCT FROM {right}.{name}" for name in compared) + ")"
 
     newer = "(t.source_updated_at IS NULL OR t.source_updated_at <= {0}.source_updated_at)"
     updates = ", ".join(f"{name} = excluded.{name}" for name in names)

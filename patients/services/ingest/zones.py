@@ -1,4 +1,7 @@
-"""A branch moved to another time zone: the moments of its visits and payments stay, their days are derived anew."""
+"""A branch moved to another time zone: the moments of its visits and payments stay, their days are derived anew.
+
+Their hashes are forgotten: a visit posted again with a time that has no offset now means another moment.
+"""
 
 from django.conf import settings
 from django.db import connection
@@ -11,10 +14,10 @@ def rederive_days(branches: list[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            UPDATE patients_visit v SET starts_on = (v.starts_at AT TIME ZONE b.timezone)::date, updated_at = now()
+            UPDATE patients_visit v
+            SET starts_on = (v.starts_at AT TIME ZONE b.timezone)::date, posted_hash = NULL, updated_at = now()
             FROM patients_branch b
             WHERE b.id = v.branch_id AND b.id = ANY(%(branches)s)
-                AND v.starts_on <> (v.starts_at AT TIME ZONE b.timezone)::date
             """,
             params,
         )
