@@ -17,10 +17,11 @@ _NOT_KEPT = "NOT EXISTS (SELECT FROM patients_patient AS merged WHERE merged.mer
 _CONCERNED = "{patient} IN (SELECT patient FROM night_patient)"
 # Facts of people without a row of their own, and of those whose merged cards are added afterwards.
 _DROP_STRANGERS = """
-DELETE FROM night_rhythms USING patients_patient AS person
-WHERE person.id = night_rhythms.patient_id
-    AND (person.deleted_at IS NOT NULL OR person.merged_into_id IS NOT NULL
-        OR EXISTS (SELECT FROM patients_patient AS merged WHERE merged.merged_into_id = person.id))
+DELETE FROM night_rhythms WHERE patient_id IN (
+    SELECT id FROM patients_patient WHERE deleted_at IS NOT NULL OR merged_into_id IS NOT NULL
+    UNION ALL
+    SELECT merged_into_id FROM patients_patient WHERE merged_into_id IS NOT NULL
+)
 """
 
 
@@ -81,15 +82,13 @@ class _Night:
 
     def recompute_everybody(self) -> int:
         self.run(scope.FORGET_CHANGES)
-        # Facts are read in the order of the index: aggregates over sorted input need no memory, a hash of a million
-        # groups takes four times as long.
-        for setting in ("enable_hashagg = off", "enable_hashjoin = off", "parallel_setup_cost = 0"):
-            self.run(f"SET LOCAL {setting}")
-        self.summarize(facts.EVERYBODY)
+        # Facts are read in the order of the index: aggregates over sorted input need no memory, where hashing a
+        # million groups takes four times as long.
+        self.run("SET LOCAL enable_hashagg = off")
+        self.summarize(facts.EVERYBODY, in_order=True)
         self.run(_DROP_STRANGERS)
         written = self.write(_NOT_KEPT)
-        for setting in ("enable_hashagg", "enable_hashjoin", "parallel_setup_cost"):
-            self.run(f"SET LOCAL {setting} TO DEFAULT")
+        self.run("SET LOCAL enable_hashagg TO DEFAULT")
         self.build("night_patient", scope.KEPT_PATIENTS)
         if self.value("SELECT count(*) FROM night_patient"):
             written += self.recompute_concerned()
@@ -100,11 +99,14 @@ class _Night:
         self.summarize(facts.CONCERNED)
         return self.write(_CONCERNED)
 
-    def summarize(self, source: facts.Source) -> None:
+    def summarize(self, source: facts.Source, *, in_order: bool = False) -> None:
         places = source._asdict()
         for table, statement in facts.SUMMARIES.items():
             self.build(table, statement, **places)
+        if in_order:  # visits and items are stored in the same order: merging them needs no hash of every visit
+            self.run("SET LOCAL enable_hashjoin = off")
         self.build("night_rhythms", rhythms.RHYTHMS, **places)
+        self.run("SET LOCAL enable_hashjoin TO DEFAULT")
         self.build("night_habits", rhythms.HABITS)
 
     def write(self, mine: str) -> int:

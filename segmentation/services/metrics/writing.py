@@ -3,6 +3,7 @@
 from django.db.models import Model
 
 from segmentation.models import Metrics, ServiceRhythm
+from segmentation.services.metrics import rhythms
 
 # Every living patient, from leads without a visit on; merged cards count for the card that was kept.
 METRICS = """
@@ -71,4 +72,4 @@ def _statements(model: type[Model], fresh: str, key: list[str], ignored: list[st
 
 
 UPSERT_METRICS, DELETE_METRICS = _statements(Metrics, "night_metrics", ["patient_id"], ["as_of"])
-UPSERT_RHYTHMS, DELETE_RHYTHMS = _statements(ServiceRhythm, "night_rhythms", ["patient_id", "service_id"], [])
+UPSERT_RHYTHMS, DELETE_RHYTHMS = _statements(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"], [])
