@@ -44,7 +44,7 @@ def _headline() -> str:
     if newest is None:
         return _("No source has sent anything yet.")
     waiting = quality.bounded_count(quality.rejected_items())
-    return _("Last data: %(when)s. Rejected items waiting for a decision: %(rejected)s.") % {
+    return _("Rejected items waiting for a decision: %(rejected)s; last data: %(when)s") % {
         "when": _moment(newest), "rejected": waiting
     }  # fmt: skip
 
@@ -125,9 +125,8 @@ def data(request: HttpRequest) -> HttpResponse:
 
 
 def _batch_row(batch: IngestBatch) -> dict[str, Any]:
-    share = f"{batch.received} / {batch.expected}" if batch.expected else str(batch.received)
     percent = min(100, batch.received * 100 // batch.expected) if batch.expected else 0
-    return {"batch": batch, "percent": percent, "note": share}
+    return {"batch": batch, "percent": percent}
 
 
 @require_GET
