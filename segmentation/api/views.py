@@ -22,6 +22,8 @@ from segmentation.selectors.members import PAGE_LIMIT, member_page
 from segmentation.selectors.profile import described, last_night, profile
 
 DEFAULT_PAGE = 500
+# The same years as for facts that are posted.
+FIRST_YEAR, LAST_YEAR = 1900, 2099
 DEFAULT_PERIOD = dt.timedelta(days=30)
 
 
@@ -112,6 +114,9 @@ def _date(request: Request, name: str) -> dt.date | None:
     if word is None:
         return None
     try:
-        return dt.datetime.strptime(word, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, not a moment
+        day = dt.datetime.strptime(word, "%Y-%m-%d").date()  # noqa: DTZ007 - a day, not a moment
     except ValueError:
-        raise Invalid({name: [_("A date is written as YYYY-MM-DD.")]}) from None
+        day = None
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise Invalid({name: [_("A date YYYY-MM-DD between the years 1900 and 2099 is expected.")]})
+    return day
