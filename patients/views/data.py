@@ -87,7 +87,7 @@ class _Filter:
                 "value": str(self.source or ""), "options": [every, *((str(s.pk), str(s)) for s in self.sources)],
             },
             {
-                "name": "resource", "label": _("What"), "kind": "select",
+                "name": "resource", "label": _("Records"), "kind": "select",
                 "value": self.resource, "options": [every, *Resource.choices],
             },
         ]  # fmt: skip
