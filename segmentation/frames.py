@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import io
+from collections.abc import Collection
 
 import pandas as pd
 import pyarrow as pa
@@ -40,18 +41,27 @@ def day_number(day: datetime.date) -> int:
     return (day - EPOCH).days
 
 
-def load_metrics(as_of: datetime.date) -> pd.DataFrame:
+def load_metrics(as_of: datetime.date, columns: Collection[str] | None = None) -> pd.DataFrame:
     """Metrics of every patient as the last night left them, sorted by `patient` (int64), indexed 0..n-1.
+
+    `columns` limits what is read: at a million patients every column costs a tenth of a second.
 
     Dates are float64 days since 1970-01-01 (NaN: none); counts int32; money float64 ₽; discount_share, lifetime_days,
     own_interval_days, cycle_days, last_nps float64 (NaN: unknown); references int32 (0: none).
     `frame.attrs["as_of"]` is `as_of` in the same day numbers.
     """
-    columns = ["patient_id AS patient"]
-    columns += [f"{name} - DATE '1970-01-01' AS {name}" for name in DATES]
-    columns += [*COUNTS, *AMOUNTS, *RATIOS]
-    columns += [f"COALESCE({name}, 0) AS {name}" for name in REFERENCES]
-    frame = read_frame(f"SELECT {', '.join(columns)} FROM segmentation_metrics ORDER BY patient_id", _TYPES)
+    expressions = {
+        "patient": "patient_id",
+        **{name: f"{name} - DATE '1970-01-01'" for name in DATES},
+        **{name: name for name in (*COUNTS, *AMOUNTS, *RATIOS)},
+        **{name: f"COALESCE({name}, 0)" for name in REFERENCES},
+    }
+    if columns is not None:
+        expressions = {name: expressions[name] for name in ("patient", *sorted(set(columns)))}
+    frame = read_frame(
+        f"SELECT {', '.join(expressions.values())} FROM segmentation_metrics ORDER BY patient_id",
+        {name: _TYPES[name] for name in expressions},
+    )
     frame.attrs["as_of"] = day_number(as_of)
     return frame
 

@@ -63,6 +63,7 @@ class Kind(ABC):
     code: ClassVar[str]
     title: ClassVar[Promise]
     segments: ClassVar[tuple[str, ...]]
+    metrics: ClassVar[tuple[str, ...]]  # the columns of Metrics it reads; visit_days is always there
     form_class: ClassVar[type[forms.Form]]
 
     def clean(self, params: Params) -> Params:

@@ -62,6 +62,7 @@ class LifecycleForm(forms.Form):
 class Lifecycle(Kind):
     code = "lifecycle"
     segments = lifecycle.STATES
+    metrics = ("first_visit_on", "last_visit_on", "next_visit_on", "due_on", "cycle_days", "own_interval_days")
     form_class = LifecycleForm
     title = pgettext_lazy("kind of segmentation", "Lifecycle")
 

@@ -73,6 +73,7 @@ class RfmForm(forms.Form):
 class Rfm(Kind):
     code = "rfm"
     segments = rfm.SEGMENTS
+    metrics = ("last_visit_on", "due_on", "cycle_days", "visits_365", "money", "money_365")
     form_class = RfmForm
     title = pgettext_lazy("kind of segmentation", "RFM")
 

@@ -68,6 +68,7 @@ class SatisfactionForm(forms.Form):
 class Satisfaction(Kind):
     code = "satisfaction"
     segments = satisfaction.GROUPS
+    metrics = ("last_nps", "last_answer_on", "complaints_365", "margin_365", "visits_365")
     form_class = SatisfactionForm
     title = pgettext_lazy("kind of segmentation", "Satisfaction × profit")
 

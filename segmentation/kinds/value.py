@@ -88,6 +88,10 @@ class ValueForm(forms.Form):
 class Value(Kind):
     code = "value"
     segments = value.TIERS
+    metrics = (
+        "first_visit_on", "last_visit_on", "next_visit_on", "due_on", "visits", "visit_days", "visits_365", "money",
+        "margin", "cancelled_365", "complaints_365", "discount_share",
+    )  # fmt: skip
     form_class = ValueForm
     title = pgettext_lazy("kind of segmentation", "Value tiers")
 
@@ -154,11 +158,7 @@ _REASON_ARRAYS = pd.Index(["{" + ",".join(names) + "}" for names in _REASON_SETS
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
-    names = (
-        "first_visit_on", "last_visit_on", "next_visit_on", "due_on", "visits", "visit_days", "visits_365", "money",
-        "margin", "cancelled_365", "complaints_365", "discount_share",
-    )  # fmt: skip
-    return {name: frame[name].to_numpy(dtype=np.float64) for name in names}
+    return {name: frame[name].to_numpy(dtype=np.float64) for name in Value.metrics}
 
 
 def _gone(columns: dict[str, NDArray[np.float64]], params: Params, as_of: int) -> NDArray[np.bool_]:

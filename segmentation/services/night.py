@@ -23,6 +23,10 @@ from segmentation.services.defaults import ensure_segments
 from segmentation.services.fitting import fit_for
 
 SCORES = ("r", "f", "m", "profit_band")
+FOR_TOTALS = (
+    "visit_days", "visits_365", "money", "money_365", "margin_365", "first_visit_on", "next_visit_on", "last_nps",
+    "last_answer_on",
+)  # fmt: skip
 FOREIGN = -2  # a segment the kind no longer yields
 Ids = NDArray[np.int64]
 
@@ -80,7 +84,8 @@ class Night:
 
         A night of the past must not count as leads those who registered later; a visit outweighs the date of the card.
         """
-        frame = load_metrics(self.as_of)
+        needed = {name for kind in KINDS.values() for name in kind.metrics} | set(FOR_TOTALS)
+        frame = load_metrics(self.as_of, needed)
         later = _registered_after(self.as_of)
         if not len(later):
             return frame
@@ -113,13 +118,9 @@ class Night:
     @cached_property
     def divisions(self) -> list[Division]:
         """Every active segmentation whose kind is installed, computed."""
-        found, kinds_seen = [], set()
-        for segmentation in Segmentation.objects.filter(active=True, kind__in=KINDS).order_by("position", "id"):
-            # Score has one set of columns: the first segmentation of a kind owns them, a second has no such memory.
-            primary = segmentation.kind not in kinds_seen
-            kinds_seen.add(segmentation.kind)
-            found.append(self._divide(segmentation, primary))
-        return found
+        active = Segmentation.objects.filter(active=True, kind__in=KINDS).order_by("position", "id")
+        owners = owners_of_scores()
+        return [self._divide(segmentation, segmentation.pk in owners) for segmentation in active]
 
     def _divide(self, segmentation: Segmentation, primary: bool) -> Division:
         kind = KINDS[segmentation.kind]
@@ -132,6 +133,19 @@ class Night:
         if not primary:
             outcome = Outcome(outcome.segments, outcome.causes)
         return Division(segmentation, kind, segment_ids, fitted, held, outcome)
+
+
+def owners_of_scores() -> set[int]:
+    """Score has one set of columns: the built-in segmentation of a kind owns them, or else the first of that kind.
+
+    Another segmentation of the same kind is computed without the memory that is kept there.
+    """
+    active = Segmentation.objects.filter(active=True).order_by("position", "id")
+    ranked = sorted(active, key=lambda segmentation: segmentation.code != segmentation.kind)
+    owners: dict[str, int] = {}
+    for segmentation in ranked:
+        owners.setdefault(segmentation.kind, segmentation.pk)
+    return set(owners.values())
 
 
 def _registered_after(as_of: datetime.date) -> Ids:

@@ -8,7 +8,7 @@ import numpy as np
 from segmentation.kinds import KINDS, Before, Params
 from segmentation.models import NightlyRun, Segmentation
 from segmentation.services.fitting import fit_for
-from segmentation.services.night import Held, Night, load_held
+from segmentation.services.night import Held, Night, load_held, owners_of_scores
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def preview(segmentation: Segmentation, params: Params, as_of: datetime.date | N
     segment_ids = dict(segmentation.segments.values_list("code", "id")) if segmentation.pk else {}
     held: Held = load_held(kind, segment_ids)
     now = held.along(night.patients)
-    before = Before(now, _scores_now(night) if _owns_scores(segmentation) else {})
+    before = Before(now, _scores_now(night) if segmentation.pk in owners_of_scores() else {})
     fitted = fit_for(segmentation, kind, cleaned, night.frame, day)
     then = kind.apply(night.frame, cleaned, fitted["borders"], before, night.day).segments
     return _compare(kind.segments, now, then, day)
@@ -50,12 +50,6 @@ def _scores_now(night: Night) -> dict[str, np.ndarray]:
     later = Night(as_of=night.as_of + datetime.timedelta(days=1))
     later.frame = night.frame
     return later.scores_before
-
-
-def _owns_scores(segmentation: Segmentation) -> bool:
-    """Score belongs to the first active segmentation of a kind."""
-    first = Segmentation.objects.filter(active=True, kind=segmentation.kind).order_by("position", "id").first()
-    return first is not None and first.pk == segmentation.pk
 
 
 def _compare(codes: tuple[str, ...], now: np.ndarray, then: np.ndarray, day: datetime.date) -> PreviewResult:
