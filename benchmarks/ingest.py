@@ -65,6 +65,7 @@ def run(visits: int, memory_requests: int) -> None:
 
     django.setup()
     from django.core.management import call_command
+    from django.db import connection as django_connection
 
     from patients.models import Integration
     from patients.services.integrations import create_integration
@@ -75,6 +76,7 @@ def run(visits: int, memory_requests: int) -> None:
     Integration.objects.update(requests_per_minute=1_000_000)
     for source in (ours, bare):
         seed(source)
+    django_connection.close()
     with Server() as server, psycopg.connect(os.environ["DATABASE_URL"]) as connection:
         hand = Bare(connection, bare.pk)
         batches = [make_visits(start) for start in range(0, visits, BATCH)]
@@ -122,6 +124,7 @@ def make_visits(start: int) -> Rows:
 
 def measure(title: str, server: "Server", token: str, bodies: list[bytes], hand: "Bare", buffers: list) -> None:
     times = {"ours": 0.0, "bare": 0.0}
+    before = cpu_seconds(server, hand)
     for body, buffer in zip(bodies, buffers, strict=True):
         started = time.perf_counter()
         report = server.post(token, body)
@@ -137,6 +140,32 @@ def measure(title: str, server: "Server", token: str, bodies: list[bytes], hand:
         f"ratio {rates['ours'] / rates['bare']:.0%} (goal 50%)",
         flush=True,
     )
+    after = cpu_seconds(server, hand)
+    if before and after:
+        ours, bare = (1000 * (after[name] - before[name]) / len(bodies) for name in ("ours", "bare"))
+        print(f"{'':>12}processor time per 10 000: ours {ours:.0f} ms, bare {bare:.0f} ms, ratio {bare / ours:.0%}")
+
+
+def cpu_seconds(server: "Server", hand: "Bare") -> dict[str, float] | None:
+    """Processor time so far of web worker and its database process, and of the bare database process.
+
+    A second opinion for a machine that is busy with other things; None when the database runs elsewhere.
+    """
+    rows = hand.connection.execute(
+        "SELECT pid, pid = pg_backend_pid() FROM pg_stat_activity"
+        " WHERE datname = current_database() AND backend_type = 'client backend'"
+    ).fetchall()
+    hand.connection.commit()
+    try:
+        ours = _process_seconds(server.worker()) + sum(_process_seconds(pid) for pid, bare in rows if not bare)
+        return {"ours": ours, "bare": sum(_process_seconds(pid) for pid, bare in rows if bare)}
+    except FileNotFoundError:
+        return None
+
+
+def _process_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(server: "Server", token: str, requests: int, start: int) -> None:
@@ -200,10 +229,12 @@ class Server:
             raise SystemExit(f"{answer.status}: {text[:500]!r}")
         return orjson.loads(text)
 
+    def worker(self) -> int:
+        return int(Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()[0])
+
     def peak(self) -> float:
         """Peak resident memory of the worker, in MB."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        status = Path(f"/proc/{children[0]}/status").read_text()
+        status = Path(f"/proc/{self.worker()}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 

@@ -11,6 +11,8 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
+from patients.services.ingest.pauses import without_pauses
+
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
@@ -45,7 +47,8 @@ class OrjsonParser(BaseParser):
         if len(body) > limit:
             raise TooLarge(_("The request is larger than %(limit)s MB.") % {"limit": limit // 1024**2})
         try:
-            return orjson.loads(body)
+            with without_pauses():
+                return orjson.loads(body)
         except orjson.JSONDecodeError as problem:
             raise ParseError(
                 _("The request is not valid JSON: line %(line)s, column %(column)s.")

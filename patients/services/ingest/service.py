@@ -1,8 +1,6 @@
 """One call takes up to 10 000 items of one resource of one source, in one transaction."""
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +14,7 @@ from patients.models import IngestBatch, Integration
 from patients.models.intake import Resource
 from patients.services.ingest import checks, consents, implied, rejections, visits, zones
 from patients.services.ingest.messages import say
+from patients.services.ingest.pauses import without_pauses
 from patients.services.ingest.plans import PLANS, Plan
 from patients.services.ingest.report import IngestReport, RejectedItem
 from patients.services.ingest.staging import stage
@@ -47,7 +46,7 @@ def ingest(
     """
     if len(items) > MAX_ITEMS:
         raise ValueError(f"at most {MAX_ITEMS} items at once")
-    with _without_pauses():
+    with without_pauses():
         for attempt in range(ATTEMPTS):
             try:
                 with transaction.atomic():
@@ -75,18 +74,6 @@ def _finished_batch(source: Integration, resource: str, origin: str, expected: i
         expected=expected,
         finished_at=timezone.now(),
     )
-
-
-@contextmanager
-def _without_pauses() -> Iterator[None]:
-    """Thousands of short-lived objects make the cycle collector walk the whole heap again and again for nothing."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _take(source: Integration, resource: Resource, items: Sequence[Any]) -> IngestReport:
