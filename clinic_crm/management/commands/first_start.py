@@ -1,7 +1,7 @@
 """What an empty database needs before anybody can use the portal."""
 
 import secrets
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -11,10 +11,13 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from clinic_crm.management.commands import demo_users
 from clinic_crm.roles import ADMINISTRATOR
+from patients.models import Patient
+from segmentation.models import NightlyRun
 
 DEMO_PATIENTS, DEMO_YEARS, DEMO_SEED = 20_000, 4, 1
-HISTORY = timedelta(days=730)
+HISTORY, STEP = timedelta(days=730), timedelta(days=30)
 
 
 class Command(BaseCommand):
@@ -26,11 +29,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Do nothing once there is a user.
 
-        The demo logins come last, so a preparation that was interrupted is done again and not taken for finished.
+        The demo logins come last, so a preparation that was interrupted goes on where it stopped.
         """
         if get_user_model().objects.exists():
             return
-        if options["no_demo"]:
+        if options["no_demo"] or demo_users.has_real_patients():
             self._create_administrator()
         else:
             self._create_demo()
@@ -44,9 +47,20 @@ class Command(BaseCommand):
         self.stdout.write(f"admin      {password}")
 
     def _create_demo(self) -> None:
+        if not Patient.objects.exists():
+            self.stdout.write(f"Preparing the demonstration clinic: {DEMO_PATIENTS} patients, {DEMO_YEARS} years")
+            call_command("seed_demo", patients=DEMO_PATIENTS, years=DEMO_YEARS, seed=DEMO_SEED)
         today = timezone.localdate()
-        self.stdout.write(f"Preparing the demonstration clinic: {DEMO_PATIENTS} patients, {DEMO_YEARS} years")
-        call_command("seed_demo", patients=DEMO_PATIENTS, years=DEMO_YEARS, seed=DEMO_SEED)
-        self.stdout.write("Living through its last two years month by month")
-        call_command("nightly", "--from", str(today - HISTORY), "--to", str(today), "--every", "30")
+        first = self._first_night(today)
+        if first <= today:
+            self.stdout.write("Living through its last two years month by month")
+            call_command("nightly", "--from", str(first), "--to", str(today), "--every", str(STEP.days))
         call_command("demo_users", stdout=self.stdout)
+
+    def _first_night(self, today: date) -> date:
+        """Two years ago, or where an interrupted start stopped."""
+        unfinished = NightlyRun.objects.exclude(state=NightlyRun.State.DONE).order_by("as_of").first()
+        if unfinished:
+            return unfinished.as_of
+        last = NightlyRun.objects.order_by("as_of").last()
+        return last.as_of + STEP if last else today - HISTORY
