@@ -23,11 +23,16 @@ def _page(title: Any, icon: str, model: str) -> dict[str, Any]:
     }
 
 
-NAVIGATION = [
+def _never(request: HttpRequest) -> bool:
+    """The address of the portal is the beginning of every address; unfold would always mark its link."""
+    return False
+
+
+NAVIGATION: list[dict[str, Any]] = [
     {
         "title": "",
         "items": [
-            {"title": _("Back to the portal"), "icon": "arrow_back", "link": reverse_lazy("home")},
+            {"title": _("Back to the portal"), "icon": "arrow_back", "link": reverse_lazy("home"), "active": _never},
             {"title": _("All settings"), "icon": "settings", "link": reverse_lazy("admin:index")},
         ],
     },

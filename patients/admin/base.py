@@ -20,6 +20,9 @@ LISTED_ROWS = 2_000
 class BoundedPaginator(Paginator):
     """Counts at most `LISTED_ROWS` rows, so that neither the count nor the last page reads a whole table."""
 
+    template_name = "admin/bounded_pagination.html"
+    limit = LISTED_ROWS
+
     @cached_property
     def count(self) -> int:
         rows = self.object_list

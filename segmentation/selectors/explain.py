@@ -32,6 +32,12 @@ class Step:
     up_to: float | None
     current: bool
 
+    @property
+    def decimals(self) -> int:
+        """As many as the border needs: 1.5 has one, 2 none."""
+        border = self.above if self.up_to is None else self.up_to
+        return len(f"{border or 0:.4f}".rstrip("0").partition(".")[2])
+
 
 @dataclass(frozen=True)
 class Recency:
@@ -157,10 +163,11 @@ def explain(
         )
         if kind is None or write is None or fit is None:
             continue
-        if fit["params"] != kind.clean(segmentation.params):
+        if fit["params"] != {**kind.defaults(), **segmentation.params}:
             found.stale.append(segmentation)
         segment = now.get(segmentation.pk)
-        write(found, metrics, score, fit["params"], fit["borders"], segment, night.as_of)
+        params = {**kind.defaults(), **fit["params"]}
+        write(found, metrics, score, params, fit["borders"], segment, night.as_of)
     return found
 
 
