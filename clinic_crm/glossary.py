@@ -57,7 +57,8 @@ TERMS: dict[str, Term] = {
     "monetary": Term(_("Money"), _("M: how much the patient pays. 5 — the fifth of the base that pays most.")),
     "move": Term(_("Move"), _("A patient leaves one segment and enters another on the same night.")),
     "lifecycle": Term(
-        _("Lifecycle"), _("From the first enquiry through active visits to due, overdue and lost, by the patient's cycle.")
+        _("Lifecycle"),
+        _("From the first enquiry through active visits to due, overdue and lost, by the patient's cycle."),
     ),
     "value": Term(_("Value tiers"), _("Patients by what they are worth: VIP, stable, one-off, unprofitable.")),
     "satisfaction": Term(

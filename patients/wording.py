@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import formats, translation
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 
 Number = int | float | Decimal
 THIN = "\u202f"  # narrow no-break space: groups of digits stay together
@@ -36,14 +36,18 @@ def money(value: Number | None, decimals: int = 0) -> str:
 
 
 def money_short(value: Number | None) -> str:
-    """12345678 → «12,3 млн ₽»: for tiles, where the last digits only distract."""
+    """12345678 → «12,3 млн ₽»: for tiles, where the last digits only distract. Below 100 000 in full."""
     if value is None:
         return DASH
-    size = abs(value)
-    for limit, unit in ((1_000_000_000, gettext("bn")), (1_000_000, gettext("M")), (100_000, gettext("k"))):
-        if size >= limit:
-            scaled = float(value) / (1_000 if limit == 100_000 else limit)
-            return f"{_grouped(scaled, 0 if abs(scaled) >= 100 else 1)}{NBSP}{unit}{NBSP}₽"
+    units: list[tuple[int, int, str]] = [
+        (1_000_000_000, 1_000_000_000, pgettext("amount", "bn")),
+        (1_000_000, 1_000_000, pgettext("amount", "M")),
+        (100_000, 1_000, pgettext("amount", "k")),
+    ]
+    for least, unit, word in units:
+        if abs(float(value)) >= least:
+            scaled = float(value) / unit
+            return f"{_grouped(scaled, 0 if abs(scaled) >= 100 else 1)}{NBSP}{word}{NBSP}₽"
     return money(value)
 
 
@@ -127,11 +131,12 @@ def age(born: dt.date | None, on: dt.date) -> str:
 
 
 def on_colour(colour: str) -> str:
-    """Black or white, whichever reads better on #rrggbb (WCAG relative luminance)."""
+    """White on #rrggbb when it reads well enough (4.5 : 1 of WCAG), else black or white, whichever reads better."""
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return "#ffffff" if 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 else "#000000"
+    white, black = 1.05 / (luminance + 0.05), (luminance + 0.05) / 0.05
+    return "#ffffff" if white >= min(4.5, black) else "#000000"
 
 
 def by_kind(value: Any, kind: str) -> str:

@@ -1,5 +1,7 @@
 """How the portal writes numbers, terms, cards and charts. Described for builders of pages in docs/ui.md."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django import template
@@ -14,6 +16,17 @@ from patients.selectors.contacts import readable_phone
 from segmentation.reports.moves import cause_words
 
 register = template.Library()
+
+
+def _of_template(writer: Callable[..., str]) -> Callable[..., str]:
+    """A template hands an empty string for what is not there (`part.total.ltv` without a total); it is no figure."""
+
+    @wraps(writer)
+    def filter_(value: Any, *args: Any) -> str:
+        return writer(None if value == "" else value, *args)
+
+    return filter_
+
 
 for _writer in (
     wording.number,
@@ -38,9 +51,9 @@ for _writer in (
     wording.css_number,
     wording.css_percent,
     cause_words,
-    readable_phone,
 ):
-    register.filter(_writer)
+    register.filter(_writer.__name__, _of_template(_writer))
+register.filter(readable_phone)
 
 
 @register.filter
@@ -79,7 +92,7 @@ def page_header(
 ) -> SafeString:
     """Title, one sentence on what the numbers mean today, and between the tags the actions."""
     context = {
-        "actions": content.strip(), "title": title, "sentence": sentence,
+        "actions": SafeString(content.strip()), "title": title, "sentence": sentence,
         "up_url": up_url, "up_label": up_label, "colour": colour,
     }  # fmt: skip
     return SafeString(render_to_string("components/_page_header.html", context))

@@ -20,6 +20,8 @@ from segmentation.selectors import flows, overview
 from segmentation.views.files import picture_file
 
 MOVES_SHOWN = 4
+# A relative change smaller than this is neither good nor bad.
+NOTABLE = 0.005
 
 
 @require_GET
@@ -63,11 +65,8 @@ def _biggest_moves(total: BaseTotal) -> tuple[list[flows.Flow], list[flows.Flow]
 def _tiles(total: BaseTotal, before: BaseTotal | None) -> list[dict[str, Any]]:
     """Variables of components/_stat.html, tile by tile."""
     since = _("since %(date)s") % {"date": wording.short_day(before.as_of)} if before else ""
-    tiles = [
-        _base(total, before), _lost(total, before), _ltv(total, before), _average_bill(total, before), _nps(total, before),
-        _reach(total),
-    ]  # fmt: skip
-    return [{**tile, "since": since} for tile in tiles]
+    compared = [write(total, before) for write in (_base, _lost, _ltv, _average_bill, _nps)]
+    return [{**tile, "since": since} for tile in (*compared, _reach(total))]
 
 
 def _tone(change: float | None, good: int = 1) -> str:
@@ -80,7 +79,7 @@ def _base(total: BaseTotal, before: BaseTotal | None) -> dict[str, Any]:
     change = total.patients - before.patients if before else None
     return {
         "term": "base", "value": wording.number(total.patients),
-        "change": wording.signed(change) if change is not None else "", "tone": _tone(change),
+        "change": wording.signed(change) if change else "", "tone": _tone(change),
         "of": _("%(n)s with a visit") % {"n": wording.number(total.visited)},
     }  # fmt: skip
 
@@ -103,7 +102,7 @@ def _money_tile(term: str, now: Any, was: Any, of: str) -> dict[str, Any]:
     change = _relative(now, was)
     return {
         "term": term, "value": wording.money(now), "change": wording.signed_share(change) if change is not None else "",
-        "tone": _tone(change), "of": of,
+        "tone": _tone(change) if change and abs(change) >= NOTABLE else "", "of": of,
     }  # fmt: skip
 
 

@@ -69,7 +69,9 @@ def _late(last: NightlyRun | None, now: dt.datetime) -> bool:
 def run_night(request: HttpRequest) -> HttpResponseBase:
     """Ask for a night now; asked twice, it is the same night."""
     nightly.request_night(request.user)
-    messages.success(request, _("The night is queued. Its progress is shown below; the figures change when it is done."))
+    messages.success(
+        request, _("The night is queued. Its progress is shown below; the figures change when it is done.")
+    )
     return redirect("home")
 
 

@@ -68,16 +68,15 @@ def rfm_map(cells: Sequence[RfmCell], asked: str) -> RfmMap:
     m = int(asked) if asked in {str(score) for score in SCORES} else None
     by_place = {(r, f): MapCell(r, f) for r in SCORES for f in SCORES}
     for cell in cells:
-        place = by_place.get((cell.r, cell.f))
-        if place is not None and (m is None or cell.m == m):
-            place.patients += cell.patients
-            place.money += cell.money_365
-    total = sum(cell.patients for cell in by_place.values())
-    fullest = max(cell.patients for cell in by_place.values())
-    for cell in by_place.values():
-        cell.share = cell.patients / total if total else 0.0
+        if (cell.r, cell.f) in by_place and (m is None or cell.m == m):
+            by_place[cell.r, cell.f].patients += cell.patients
+            by_place[cell.r, cell.f].money += cell.money_365
+    total = sum(place.patients for place in by_place.values())
+    fullest = max(place.patients for place in by_place.values())
+    for place in by_place.values():
+        place.share = place.patients / total if total else 0.0
         # The square root keeps the small cells apart: one crowded corner would make all others look empty.
-        cell.heat = (cell.patients / fullest) ** 0.5 if fullest else 0.0
+        place.heat = (place.patients / fullest) ** 0.5 if fullest else 0.0
     rows = [[by_place[r, f] for r in SCORES] for f in reversed(SCORES)]
     return RfmMap(m, rows, total)
 
@@ -116,14 +115,14 @@ def division_table(division: Division) -> Picture:
         key=f"segments-{division.segmentation.code}",
         title=str(division.segmentation),
         columns=[
-            (_("Segment"), "text"), (_("Patients"), "number"), (_("Share"), "share"), (_("Change"), "number"),
-            (_("Paid in a year"), "money"), (_("Share of money"), "share"), (_("Paid per patient"), "money"),
-            (_("Mean LTV"), "money"),
+            (_("Segment"), "text"), (_("Patients"), "number"), (_("Share"), "share"),
+            (_("Change in patients"), "number"), (_("Paid in a year"), "money"), (_("Share of money"), "share"),
+            (_("Paid per patient"), "money"), (_("Mean LTV"), "money"),
         ],
         rows=[
             [
                 str(part.segment), part.patients, part.share, part.change, part.money_365, part.money_share,
-                part.per_patient, part.total.ltv if part.total else None,
+                part.per_patient, part.total and part.total.ltv,
             ]
             for part in division.parts
         ],

@@ -43,14 +43,13 @@ def direction(kind: str, source: Segment, target: Segment) -> int:
 
 def cause_words(cause: dict[str, Any] | None, with_scores: bool = False) -> str:
     """`{"r": [5, 3]}` → "recency fell", with scores "recency fell: 5 → 3"; several causes are joined."""
-    words = []
-    for name, said in (cause or {}).items():
-        if name == "reasons":
-            words += [str(reason_label(code)) for code in said]
-        elif name in _FELL:
-            before, after = said
-            text = str(_FELL[name] if after < before else _ROSE[name])
-            words.append(f"{text}: {before} → {after}" if with_scores else text)
+    said = cause or {}
+    words = [str(reason_label(code)) for code in said.get("reasons", [])]
+    # The database keeps the names of a cause in an order of its own.
+    for name in (name for name in _FELL if name in said):
+        before, after = said[name]
+        text = str(_FELL[name] if after < before else _ROSE[name])
+        words.append(f"{text}: {before} → {after}" if with_scores else text)
     return ", ".join(words) or gettext("cause not recorded")
 
 

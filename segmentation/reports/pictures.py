@@ -78,9 +78,13 @@ def segment_history(history: Sequence[SegmentTotal], segment: Segment) -> Pictur
         title=_("Size and money over time"),
         note=_("Patients in the segment each night, and what they had paid within 365 days"),
         columns=[
-            (_("Night"), "date"), (_("Patients"), "number"), (_("Came in"), "number"), (_("Went out"), "number"),
-            (_("Paid in a year"), "money"), (_("Mean LTV"), "money"),
-        ],  # fmt: skip
+            (_("Night"), "date"),
+            (_("Patients"), "number"),
+            (_("Came in"), "number"),
+            (_("Went out"), "number"),
+            (_("Paid in a year"), "money"),
+            (_("Mean LTV"), "money"),
+        ],
         rows=[[t.as_of, t.patients, t.entered, t.left, t.money_365, t.ltv] for t in reversed(rows)],
         config={
             "kind": "time",
@@ -99,11 +103,14 @@ def parts_history(segments: Sequence[Segment], totals: Sequence[SegmentTotal]) -
     dates: list[dt.date] = [night.as_of for night in nights]
     series = [
         {
-            "name": str(segment), "unit": "number", "colour": segment.colour, "type": "line",
+            "name": str(segment),
+            "unit": "number",
+            "colour": segment.colour,
+            "type": "line",
             "data": [[date.isoformat(), by_key.get((segment.pk, date), 0)] for date in dates],
         }
         for segment in reversed(segments)
-    ]  # fmt: skip
+    ]
     return Picture(
         key="parts",
         title=_("Segments over time"),

@@ -119,7 +119,8 @@ def narrowed(members: QuerySet[Metrics], asked: MemberFilter, today: dt.date) ->
     if asked.age:
         youngest, oldest = AGES[asked.age]
         members = members.filter(
-            patient__birth_date__gt=years_before(today, oldest + 1), patient__birth_date__lte=years_before(today, youngest)
+            patient__birth_date__gt=years_before(today, oldest + 1),
+            patient__birth_date__lte=years_before(today, youngest),
         )
     if asked.contact in ("phone", "email"):
         members = members.exclude(**{f"patient__{asked.contact}": ""})
@@ -210,4 +211,3 @@ def all_rows(members: QuerySet[Metrics], asked: MemberFilter) -> Iterator[Metric
 
 def branches() -> list[Branch]:
     return list(Branch.objects.only("pk", "name", "city"))
-

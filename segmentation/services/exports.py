@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditlog.models import LogEntry
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -36,7 +36,7 @@ def export(
     *,
     of: Segment | Segmentation,
     file_format: str,
-    user: AbstractBaseUser,
+    user: AbstractBaseUser | AnonymousUser,
     what: dict[str, Any],
 ) -> Iterator[bytes]:
     """The list in its order, as pieces of a file. The log is written first: also a broken download is known.

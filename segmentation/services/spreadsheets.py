@@ -61,18 +61,18 @@ def _csv(labels: Sequence[str], rows: Iterable[Row], *, russian: bool) -> Iterat
     yield buffer.getvalue().encode()
 
 
-class _Pipe:
+class _Pipe(io.RawIOBase):
     """Where the zip writes; what has gathered is taken away and sent."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
-    def write(self, data: bytes) -> int:
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
         self._parts.append(bytes(data))
         return len(data)
-
-    def flush(self) -> None:
-        """Nothing is held back."""
 
     def taken(self) -> bytes:
         gathered = b"".join(self._parts)
@@ -106,7 +106,8 @@ _STYLE_SHEET = (
     '<numFmts count="1"><numFmt numFmtId="164" formatCode="#,##0.00&quot; ₽&quot;"/></numFmts>'
     '<fonts count="2"><font><sz val="11"/><name val="Calibri"/></font>'
     '<font><b/><sz val="11"/><name val="Calibri"/></font></fonts>'
-    '<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/></fill></fills>'
+    '<fills count="2"><fill><patternFill patternType="none"/></fill>'
+    '<fill><patternFill patternType="gray125"/></fill></fills>'
     '<borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
     '<cellXfs count="5"><xf/><xf fontId="1" applyFont="1"/><xf numFmtId="14" applyNumberFormat="1"/>'
     '<xf numFmtId="164" applyNumberFormat="1"/><xf numFmtId="9" applyNumberFormat="1"/></cellXfs></styleSheet>'
@@ -123,18 +124,16 @@ def _xlsx(columns: Sequence[Column], rows: Iterable[Row]) -> Iterator[bytes]:
     pipe = _Pipe()
     sheets = 0
     waiting: Iterator[Row] = iter(rows)
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:  # type: ignore[arg-type]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as book:
         more = True
         while more:
             sheets += 1
             with book.open(f"xl/worksheets/sheet{sheets}.xml", "w", force_zip64=True) as sheet:
                 sheet.write(_head(columns).encode())
-                written = 0
                 more = False
-                for row in waiting:
+                for written, row in enumerate(waiting, start=1):
                     cells = "".join(_cell(value, kind) for value, (_l, kind) in zip(row, columns, strict=True))
                     sheet.write(f"<row>{cells}</row>".encode())
-                    written += 1
                     if written % _CHUNK == 0:
                         yield pipe.taken()
                     if written == SHEET_ROWS:

@@ -17,7 +17,7 @@ from segmentation.selectors.segments import AGES, COUNT_LIMIT, MemberFilter
 def member_list(
     request: HttpRequest, members: QuerySet[Metrics], today: dt.date, stored_count: int | None
 ) -> dict[str, Any]:
-    """Context of segmentation/_members.html. An unfiltered list is counted by the night, a filtered one up to a limit."""
+    """Context of segmentation/_members.html. The night has counted the whole list; a filtered one is counted here."""
     asked = MemberFilter.parse(request.GET)
     narrowed = segments.narrowed(members, asked, today)
     count = segments.bounded_count(narrowed) if asked.narrows or stored_count is None else stored_count

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from patients import wording
 
@@ -28,7 +29,7 @@ class Period:
         today = self.until.isoformat()
         return [
             {"name": "from", "label": _("Moves from"), "kind": "date", "value": self.since.isoformat(), "max": today},
-            {"name": "to", "label": _("to"), "kind": "date", "value": today},
+            {"name": "to", "label": pgettext_lazy("period", "to"), "kind": "date", "value": today},
         ]
 
 
@@ -57,7 +58,7 @@ def _days_before(day: dt.date, days: int) -> dt.date:
 
 
 def night_filter(night: dt.date | None, nights: Sequence[dt.date]) -> dict[str, Any]:
-    """The night as a field of components/_filter_bar.html: the last fortnight, and then the last night of each month."""
+    """The night as a field of components/_filter_bar.html: a fortnight, then the last night of each month."""
     shown: list[dt.date] = []
     for date in nights:
         if not shown or len(shown) < 14 or (date.year, date.month) != (shown[-1].year, shown[-1].month):
