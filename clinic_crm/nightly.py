@@ -79,7 +79,11 @@ def the_lock() -> Iterator[None]:
         row = held.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         if not row or not row[0]:
             raise NightIsRunning
-        yield
+        try:
+            yield
+        finally:
+            # The server notices a closed connection a moment later; whoever looks right now must see the lock free.
+            held.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
 def lock_is_held() -> bool:
@@ -126,7 +130,7 @@ def run_nights(
             if not allow_rewind:
                 raise NightIsInThePast(f"{days[0]} is before the last night, {last}")
             report(f"rewinding to {days[0]}")
-            rewind(days[0])
+            _rewind(days[0])
             full = True
         first = [_live(days[0], full=full, refit=refit, report=report)] if days else []
         return first + [_live(day, full=False, refit=False, report=report) for day in days[1:]]
@@ -185,6 +189,16 @@ def _send(run_id: int) -> None:
         app.send_task("clinic_crm.tasks.run_night", [run_id], ignore_result=True)
     except Exception as error:  # whatever the broker's client raises, the row is there and will be found
         log.warning("the night waits for the periodic check: %s", type(error).__name__)
+
+
+def _rewind(as_of: datetime.date) -> None:
+    """Undo the nights from `as_of` on; give the scores back the memory they had after the night before."""
+    with transaction.atomic():
+        rewind(as_of)
+        before = last_finished()
+        if before:
+            metrics.refresh(before, full=True, previous=None)
+            scores.refresh(Night(as_of=before, again=True))
 
 
 def _live(as_of: datetime.date, *, full: bool, refit: bool, report: Report) -> NightlyRun:

@@ -13,9 +13,10 @@ SCORES = ("r", "f", "m", "profit_band")
 def rewind(as_of: datetime.date) -> None:
     """Take back everything the nights of `as_of` and later concluded.
 
-    Memberships return exactly to what they were. Scores return to what held before they last changed: that is exact
-    for a patient whose scores changed once since `as_of`; for the others the memory of hysteresis starts from a later
-    night, which matters only within the margin of a border. Metrics are recomputed by the night that follows.
+    Memberships return exactly to what they were. Scores return to what held before they last changed; the caller then
+    scores the night before `as_of` once more, from there. That is exact for a patient whose scores changed once since
+    `as_of`; for the others it may differ within the margin of a border, where either score is right. Metrics are
+    recomputed by the caller.
     """
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM segmentation_membership WHERE entered_on >= %s", [as_of])
