@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Model
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from patients.models import (
     Branch,
@@ -24,6 +25,7 @@ from patients.models import (
 from patients.services.ingest import ingest
 
 CHUNK = 1000
+ATTEMPTS = 3
 # References first, as in files: a patient replayed together with its visit must go in before it.
 _ORDER = ("branches", "doctors", "services", "patients", "visits", "payments", "feedback", "consents")
 _MODELS: dict[str, type[Model]] = {
@@ -62,9 +64,20 @@ def replay(rejected_ids: Iterable[int]) -> Replay:
     done = Replay()
     ids = list(dict.fromkeys(rejected_ids))
     for start in range(0, len(ids), CHUNK):
-        with transaction.atomic():
-            done += _replay_chunk(ids[start : start + CHUNK])
+        done += _replay_whole(ids[start : start + CHUNK])
     return done
+
+
+def _replay_whole(ids: list[int]) -> Replay:
+    """One chunk in one transaction; begun anew when it crossed a bulk request of the same rows (a deadlock)."""
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            with transaction.atomic():
+                return _replay_chunk(ids)
+        except OperationalError as problem:
+            if not left or connection.in_atomic_block or not isinstance(problem.__cause__, DeadlockDetected):
+                raise
+    raise AssertionError("unreachable")
 
 
 def _replay_chunk(ids: list[int]) -> Replay:
