@@ -5,7 +5,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from clinic_crm.health import health
-from clinic_crm.views import home, night, patient_card, patients
+from clinic_crm.views import account, home, night, patient_card, patients
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("night/status/", night.night_status, name="night_status"),
     path("segments/", include("segmentation.urls")),
     path("login/", auth.LoginView.as_view(), name="login"),
+    path("password/", account.OwnPassword.as_view(), name="own_password"),
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", health, name="health"),
