@@ -18,12 +18,12 @@ class Source(NamedTuple):
 
 
 EVERYBODY = Source("patients_visit fact", "patients_payment fact", "patients_feedback fact", "fact.patient_id")
+_OF_CARD = "night_card JOIN {} fact ON fact.patient_id = night_card.card"
 CONCERNED = Source(
-    *(
-        f"night_card JOIN {table} fact ON fact.patient_id = night_card.card"
-        for table in ("patients_visit", "patients_payment", "patients_feedback")
-    ),
-    patient="night_card.patient",
+    _OF_CARD.format("patients_visit"),
+    _OF_CARD.format("patients_payment"),
+    _OF_CARD.format("patients_feedback"),
+    "night_card.patient",
 )
 
 _YEAR = "fact.starts_on > %(as_of)s::date - 365"

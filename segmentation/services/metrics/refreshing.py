@@ -10,6 +10,9 @@ from segmentation.services.metrics import facts, rhythms, scope, writing
 
 # Above this share of the base, looking facts up patient by patient is slower than reading all of them in order.
 FULL_ABOVE = 0.3
+# Below this share the items are looked up visit by visit; the planner, unsure how many visits a patient has, would
+# rather read all of them.
+FEW_BELOW = 0.05
 # Two refreshes at once would write the same rows; the second waits. Any number will do, it must only be ours.
 LOCK = 0x6D657472696373
 
@@ -58,9 +61,12 @@ class _Night:
             cursor.execute(query)
             return cursor.fetchone()[0]
 
-    def build(self, table: str, statement: str, **places: str) -> None:
+    def build(self, table: str, statement: str, *, key: str = "", **places: str) -> None:
+        """Create a temporary table. Its key tells the planner that the rows are stored in order: it merges them."""
         self.run(f"DROP TABLE IF EXISTS {table}")
         self.run(statement, **places)
+        if key:
+            self.run(f"CREATE UNIQUE INDEX ON {table} ({key})")
         self.run(f"ANALYZE {table}")
 
     def prepare(self) -> None:
@@ -77,15 +83,22 @@ class _Night:
         self.run(scope.MOVED_BY_RECALL)
         self.run("ANALYZE night_touched")
         self.build("night_patient", scope.PATIENTS)
-        concerned = self.value("SELECT count(*) FROM night_patient")
-        return bool(concerned > 1000 and concerned > FULL_ABOVE * self.value("SELECT count(*) FROM patients_patient"))
+        return self.share() > FULL_ABOVE
+
+    def share(self) -> float:
+        """Share of the base that is to be recomputed; a small base is looked up patient by patient at any share."""
+        concerned, everybody = (
+            self.value(f"SELECT count(*) FROM {table}") for table in ("night_patient", "patients_patient")
+        )
+        return concerned / everybody if everybody > 1000 else 0.0
 
     def recompute_everybody(self) -> int:
         self.run(scope.FORGET_CHANGES)
         # Facts are read in the order of the index: aggregates over sorted input need no memory, where hashing a
         # million groups takes four times as long.
         self.run("SET LOCAL enable_hashagg = off")
-        self.summarize(facts.EVERYBODY, in_order=True)
+        # Visits and items are stored in the same order: merging them needs no hash of every visit.
+        self.summarize(facts.EVERYBODY, without=("hashjoin",))
         self.run(_DROP_STRANGERS)
         written = self.write(_NOT_KEPT)
         self.run("SET LOCAL enable_hashagg TO DEFAULT")
@@ -96,25 +109,39 @@ class _Night:
 
     def recompute_concerned(self) -> int:
         self.build("night_card", scope.CARDS)
-        self.summarize(facts.CONCERNED)
+        self.summarize(facts.CONCERNED, without=("hashjoin", "mergejoin") if self.share() < FEW_BELOW else ())
         return self.write(_CONCERNED)
 
-    def summarize(self, source: facts.Source, *, in_order: bool = False) -> None:
+    def summarize(self, source: facts.Source, *, without: tuple[str, ...]) -> None:
+        """Build every summary; `without` names the ways of joining visits with items that the planner must not take."""
         places = source._asdict()
         for table, statement in facts.SUMMARIES.items():
-            self.build(table, statement, **places)
-        if in_order:  # visits and items are stored in the same order: merging them needs no hash of every visit
-            self.run("SET LOCAL enable_hashjoin = off")
-        self.build("night_rhythms", rhythms.RHYTHMS, **places)
-        self.run("SET LOCAL enable_hashjoin TO DEFAULT")
-        self.build("night_habits", rhythms.HABITS)
+            self.build(table, statement, key="patient", **places)
+        for way in without:
+            self.run(f"SET LOCAL enable_{way} = off")
+        self.build("night_rhythms", rhythms.RHYTHMS, key="patient_id, service_id", **places)
+        for way in without:
+            self.run(f"SET LOCAL enable_{way} TO DEFAULT")
+        self.build("night_habits", rhythms.HABITS, key="patient")
 
     def write(self, mine: str) -> int:
-        self.build("night_metrics", writing.METRICS, mine=mine.format(patient="person.id"))
+        self.build("night_metrics", writing.METRICS, key="patient_id", mine=mine.format(patient="person.id"))
         stored = mine.format(patient="stored.patient_id")
         return (
             self.run(writing.DELETE_RHYTHMS, mine=stored)
-            + self.run(writing.UPSERT_RHYTHMS)
+            + self.write_rhythms()
             + self.run(writing.DELETE_METRICS, mine=stored)
             + self.run(writing.UPSERT_METRICS)
         )
+
+    def write_rhythms(self) -> int:
+        """The first filling writes millions of rows in the order of the key; the other index is built behind them."""
+        with connection.cursor() as cursor:
+            cursor.execute(writing.READING_INDEXES)
+            dropped = cursor.fetchall()
+        for name, _definition in dropped:
+            self.run(f"DROP INDEX {name}")
+        written = self.run(writing.UPSERT_RHYTHMS)
+        for _name, definition in dropped:
+            self.run(definition)
+        return written

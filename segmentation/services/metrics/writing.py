@@ -71,5 +71,12 @@ def _statements(model: type[Model], fresh: str, key: list[str], ignored: list[st
     return upsert, delete
 
 
+# Indexes that only speed up reading: a table that is filled for the first time is faster indexed afterwards.
+READING_INDEXES = """
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+WHERE indrelid = 'segmentation_servicerhythm'::regclass AND NOT indisunique
+    AND NOT EXISTS (SELECT FROM segmentation_servicerhythm)
+"""
+
 UPSERT_METRICS, DELETE_METRICS = _statements(Metrics, "night_metrics", ["patient_id"], ["as_of"])
 UPSERT_RHYTHMS, DELETE_RHYTHMS = _statements(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"], [])
