@@ -116,7 +116,7 @@ def celery_worker_process(process_environment: dict[str, str], tmp_path: Path) -
             start_new_session=True,
         )
     try:
-        eventually(_worker_is_alive, timeout=30, message=lambda: log.read_text(errors="replace"))
+        eventually(_worker_is_alive, timeout=60, message=lambda: log.read_text(errors="replace"))
         yield worker
     finally:
         worker.terminate()

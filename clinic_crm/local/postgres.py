@@ -152,7 +152,7 @@ class Postgres:
 
     def _launch(self, data: Path) -> Child:
         self.port = ports.any_free()
-        self._log.parent.mkdir(exist_ok=True)
+        self._log.parent.mkdir(mode=0o700, exist_ok=True)
         options = [f"-c{name}={value}" for name, value in self._options().items()]
         child = Child(
             "postgres",

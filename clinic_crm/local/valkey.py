@@ -34,7 +34,8 @@ class Valkey:
         home = self.directory / "valkey"
         home.mkdir(mode=0o700, exist_ok=True)
         log = self.directory / "logs" / "valkey.log"
-        log.parent.mkdir(exist_ok=True)
+        # Closed like the data: an error quotes the row it failed on.
+        log.parent.mkdir(mode=0o700, exist_ok=True)
         child = Child(
             "valkey",
             [str(get_binary_path()), "-"],

@@ -51,7 +51,7 @@ class Up:
     def ready(self) -> "Up":
         eventually(
             lambda: "The portal is ready" in self.said or self.process.poll() is not None,
-            timeout=90,
+            timeout=180,
             message=lambda: self.said,
         )
         assert self.process.poll() is None, self.said
