@@ -27,7 +27,11 @@ class IngestView(APIView):
 
 class BulkView(IngestView):
     def post(self, request: Request) -> Response:
-        return Response(ingest(self.source, self.resource, posted_items(request.data)).as_dict())
+        items = posted_items(request.data)
+        report = ingest(self.source, self.resource, items)
+        # Request and response refer to each other; without this the items would stay until the next full collection.
+        items.clear()
+        return Response(report.as_dict())
 
 
 class ItemView(IngestView):
