@@ -89,7 +89,7 @@ class Visit(SourcedModel):
             # Answers the nightly aggregate without touching the table.
             models.Index(
                 fields=["patient", "starts_on"],
-                include=["status", "amount", "discount", "cost", "starts_at", "doctor", "branch"],
+                include=["id", "status", "amount", "discount", "cost", "starts_at", "doctor", "branch"],
                 condition=Q(deleted_at__isnull=True),
                 name="visit_by_patient_covering",
             ),
