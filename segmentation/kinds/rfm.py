@@ -17,7 +17,7 @@ from segmentation.scoring import rfm
 class RfmForm(forms.Form):
     recency = forms.ChoiceField(
         label=_("recency is measured in"), initial="cycles",
-        choices=[("cycles", _("the patient's own cycles")), ("days", _("days"))],
+        choices=[("cycles", _("the patient's own cycles")), ("days", pgettext_lazy("recency is measured in", "days"))],
         help_text=_(
             "In own cycles, a yearly check-up is fresh for a year and a monthly course for a month; in days, everybody "
             "is measured by the same calendar."
