@@ -176,7 +176,14 @@ json_values = st.recursive(
     lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=8), children, max_size=3),
     max_leaves=8,
 )  # fmt: skip
-FIELDS = ["external_id", "name", "city", "timezone", "specialty", "branch", "group", "price", "recall_days", "sensitive", "min_age", "sex", "last_name", "birth_date", "phone", "email", "guardian", "patient", "doctor", "starts_at", "status", "items", "visit", "paid_at", "amount", "kind", "score", "comment", "given_at", "channel", "purpose", "granted", "at", "updated_at", "registered_at", "language"]
+# fmt: off
+FIELDS = [
+    "external_id", "name", "city", "timezone", "specialty", "branch", "group", "price", "recall_days", "sensitive",
+    "min_age", "sex", "last_name", "birth_date", "phone", "email", "guardian", "patient", "doctor", "starts_at",
+    "status", "items", "visit", "paid_at", "amount", "kind", "score", "comment", "given_at", "channel", "purpose",
+    "granted", "at", "updated_at", "registered_at", "language",
+]
+# fmt: on
 GOOD = {
     "branches": {"external_id": "b", "name": "B"},
     "doctors": {"external_id": "d", "name": "D"},
