@@ -21,12 +21,16 @@ admin.site.unregister(LogEntry)
 class LogEntryAdmin(LogEntryAdminMixin, FactAdmin):
     """Changes are written here and not by auditlog, which fails on lists whose choices have translated labels."""
 
-    list_display = ["created", "what", "action", "fields_changed", "user_url"]
+    list_display = ["created", "what", "action", "fields_changed", "who"]
     list_select_related = ["content_type", "actor"]
     list_filter = [("action", ChoicesDropdownFilter)]
-    fieldsets = [(None, {"fields": ["created", "user_url", "what", "action", "changes_table"]})]
-    readonly_fields = ["created", "user_url", "what", "changes_table"]
+    fieldsets = [(None, {"fields": ["created", "who", "what", "action", "changes_table"]})]
+    readonly_fields = ["created", "who", "what", "changes_table"]
     patient_path = ""
+
+    @admin.display(description=_("Who"))
+    def who(self, entry: LogEntry) -> str:
+        return str(entry.actor or _("the system"))
 
     @admin.display(description=_("What"))
     def what(self, entry: LogEntry) -> str:

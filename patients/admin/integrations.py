@@ -20,7 +20,7 @@ from patients.services.tokens import issue_token
 
 class IntegrationForm(forms.ModelForm):
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"),
+        label=_("Scopes"),
         choices=Integration.Scope.choices,
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
         required=False,
