@@ -16,7 +16,7 @@ import pyarrow as pa
 from django.conf import settings
 from numpy.typing import NDArray
 
-from segmentation.frames import day_number, load_metrics, read_frame
+from segmentation.frames import day_number, load_metrics, read_frame, read_groups
 from segmentation.kinds import KINDS, Before, Kind, Outcome, Params
 from segmentation.models import Segmentation
 from segmentation.services.defaults import ensure_segments
@@ -176,15 +176,13 @@ def load_held(kind: Kind, segment_ids: dict[str, int], before: datetime.date | N
     ids = ",".join(str(value) for value in segment_ids.values())
     # By segment, not by segmentation: answered by the partial index membership_open without touching the table.
     lasting = f"entered_on < '{before}' AND (left_on IS NULL OR left_on >= '{before}')" if before else "left_on IS NULL"
-    rows = read_frame(
-        f"SELECT patient_id, segment_id FROM segmentation_membership WHERE segment_id IN ({ids}) AND {lasting}",
-        {"patient": pa.int64(), "segment": pa.int64()},
+    held, patients = read_groups(
+        f"segment_id, patient_id FROM segmentation_membership WHERE segment_id IN ({ids}) AND {lasting}"
     )
     codes = sorted((value, kind.segments.index(code) if code in kind.segments else FOREIGN)
                    for code, value in segment_ids.items())  # fmt: skip
     known, indices = np.array(codes, dtype=np.int64).T
-    segments = indices[np.searchsorted(known, rows["segment"].to_numpy())].astype(np.int8)
-    return Held(rows["patient"].to_numpy(), segments)
+    return Held(patients, indices[np.searchsorted(known, held)].astype(np.int8))
 
 
 _SCORE_TYPES: dict[str, pa.DataType] = {
