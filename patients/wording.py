@@ -157,13 +157,14 @@ def moves_count(value: int) -> str:
     return ngettext("%(n)s move", "%(n)s moves", value) % {"n": _grouped(value)}
 
 
-def of_segmentation(written_share: str) -> str:
-    """«12 %» → «12 % of its segmentation»: a share says of what."""
-    return gettext("%(share)s of the segmented patients") % {"share": written_share}
+def of_segmentation(part: float | None) -> str:
+    """0.12 → «12 % пациентов этого деления»: a share says of what."""
+    return "" if part is None else gettext("%(share)s of the segmented patients") % {"share": share(part)}
 
 
-def of_money(written_share: str) -> str:
-    return gettext("%(share)s of the income of the year") % {"share": written_share}
+def of_money(part: float | None) -> str:
+    """0.12 → «12 % дохода за год»."""
+    return "" if part is None else gettext("%(share)s of the income of the year") % {"share": share(part)}
 
 
 def css_number(value: float) -> str:

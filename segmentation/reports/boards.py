@@ -28,12 +28,16 @@ class MapCell:
 
     @property
     def percent(self) -> int:
-        """How much of the colour the cell takes, 6…92 %."""
-        return round(6 + 86 * self.heat) if self.patients else 0
+        """How much of the colour the cell takes; between 64 and 80 % neither black nor white could be read."""
+        if not self.patients:
+            return 0
+        percent = 6 + 94 * self.heat
+        return round(percent if percent <= 64 else 80 + (percent - 64) / 2)
 
     @property
     def dark(self) -> bool:
-        return self.percent > 55
+        """Takes white text (in the dark theme every cell does)."""
+        return self.percent >= 80
 
 
 @dataclass

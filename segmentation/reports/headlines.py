@@ -45,17 +45,23 @@ def of_overview(divisions: list[Division]) -> str:
 
 def of_segment(part: Part, base: int, came: int, went: int, days: int) -> str:
     """Size, share of money, and whether the segment fills or empties."""
+    if not part.patients:
+        said = _("Nobody is in this segment.")
+        return f"{said} {_moved(came, went, days)}" if came or went else said
     said = _("%(patients)s, %(share)s of the base, %(money)s of the income of the year.") % {
         "patients": wording.patients_count(part.patients),
         "share": wording.share(part.patients / base if base else None),
         "money": wording.share(part.money_share),
     }
-    moved = _("%(came)s came in and %(went)s left within %(days)s.") % {
+    return f"{said} {_moved(came, went, days)}"
+
+
+def _moved(came: int, went: int, days: int) -> str:
+    return _("%(came)s came in and %(went)s left within %(days)s.") % {
         "came": wording.number(came),
         "went": wording.number(went),
         "days": wording.days(days),
     }
-    return f"{said} {moved}"
 
 
 def of_division(division: Division, moves: int, days: int) -> str:

@@ -90,7 +90,7 @@ def segment_history(history: Sequence[SegmentTotal], segment: Segment) -> Pictur
             "kind": "time",
             "series": [
                 _line(_("Patients"), rows, "patients", type="area", unit="number", colour=segment.colour),
-                _line(_("Paid in a year"), rows, "money_365", type="line", unit="money", axis=1),
+                _line(_("Paid in a year"), rows, "money_365", type="line", unit="money", axis=1, colour="ink"),
             ],
         },
     )

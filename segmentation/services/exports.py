@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from auditlog.models import LogEntry
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
@@ -36,14 +36,14 @@ def export(
     *,
     of: Segment | Segmentation,
     file_format: str,
-    user: AbstractBaseUser | AnonymousUser,
+    user: AbstractUser | AnonymousUser,
     what: dict[str, Any],
 ) -> Iterator[bytes]:
     """The list in its order, as pieces of a file. The log is written first: also a broken download is known.
 
     Phones and e-mails are in the file only for those who may see them on the pages.
     """
-    with_contacts = user.has_perm("patients.view_contacts")  # type: ignore[attr-defined]
+    with_contacts = user.has_perm("patients.view_contacts")
     LogEntry.objects.create(
         content_type=ContentType.objects.get_for_model(of),
         object_pk=str(of.pk),

@@ -99,7 +99,7 @@
         };
       }),
       series: config.series.map(function (s, index) {
-        var tint = s.colour || palette[index % palette.length];
+        var tint = s.colour === "ink" ? look.ink : s.colour || palette[index % palette.length];
         return {
           name: s.name, type: s.type === "bar" ? "bar" : "line", data: s.data, yAxisIndex: s.axis || 0,
           stack: config.stack ? "all" : undefined, smooth: false, symbol: "circle", symbolSize: 5,
@@ -135,6 +135,7 @@
         data: config.nodes.map(function (node) {
           return {
             name: node.name, label: {
+              show: !(narrow && node.depth > 0 && node.depth < deepest),
               position: (node.depth || 0) === deepest ? "left" : "right", color: look.ink, fontSize: narrow ? 11 : 12.5,
               width: narrow ? width * 0.3 : width * 0.24, overflow: "truncate",
               formatter: "{n|" + node.label.replace(/[{}|]/g, "") + "}", rich: { n: { color: look.ink, textBorderWidth: 3, textBorderColor: look.surface } }
