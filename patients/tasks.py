@@ -3,9 +3,12 @@
 import logging
 
 from celery import shared_task
+from django.db import transaction
 
 from patients.files.uploads import take_in
+from patients.models import Integration
 from patients.selectors.data_quality import rejected_items
+from patients.services.ingest import keep_in_step
 from patients.services.replay import CHUNK, Replay, replay
 
 log = logging.getLogger(__name__)
@@ -30,3 +33,10 @@ def replay_all(resource: str = "", source: int | None = None) -> None:
 def import_upload(upload: str) -> None:
     """Take in a file that was left in the upload folder under this id."""
     take_in(upload)
+
+
+@shared_task
+def keep_implied_payments(source: int) -> None:
+    """After the switch of an integration: every completed visit has its implied payment, or none has."""
+    with transaction.atomic():
+        keep_in_step(Integration.objects.select_for_update().get(pk=source))

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -16,6 +17,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 from patients.admin.base import ConfigurationAdmin
 from patients.models import Integration
 from patients.services.tokens import issue_token
+from patients.tasks import keep_implied_payments
 
 
 class IntegrationForm(forms.ModelForm):
@@ -58,6 +60,12 @@ class IntegrationAdmin(ConfigurationAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         # Rows of facts and import mappings name the source by its code.
         return [*self.readonly_fields, "code"] if obj else list(self.readonly_fields)
+
+    def save_model(self, request: HttpRequest, obj: Integration, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and "implied_payments" in form.changed_data:
+            transaction.on_commit(lambda: keep_implied_payments.delay(obj.pk))
+            messages.info(request, _("A worker is bringing the implied payments of the visits already here in step."))
 
     def response_add(
         self, request: HttpRequest, obj: Integration, post_url_continue: str | None = None

@@ -27,14 +27,14 @@ class BulkReport(BaseModel):
     updated: int
     unchanged: int
     rejected: list[Rejection]
-    warnings: list[Rejection]
+    warnings: list[Rejection] = Field(default=[], description="Left out when there are none.")
 
 
 class ItemReport(BaseModel):
     """What became of one item."""
 
     result: str = Field(json_schema_extra={"enum": ["created", "updated", "unchanged"]})
-    warnings: list[Rejection]
+    warnings: list[Rejection] = Field(default=[], description="Left out when there are none.")
 
 
 class Problem(BaseModel):

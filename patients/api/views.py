@@ -83,7 +83,8 @@ def take_one(source: Integration, resource: str, item: Any) -> Response:
     if report.rejected:
         raise Invalid(report.rejected[0].errors)
     code = status.HTTP_201_CREATED if report.created else status.HTTP_200_OK
-    return Response({"result": _result(report), "warnings": report.as_dict()["warnings"]}, code)
+    warnings = {"warnings": [item.as_dict() for item in report.warnings]} if report.warnings else {}
+    return Response({"result": _result(report), **warnings}, code)
 
 
 def _result(report: IngestReport) -> str:

@@ -31,7 +31,7 @@ def test_every_example_of_the_schema_works_when_pasted():
                 )  # fmt: skip
                 assert answer.status_code in {200, 201}, (path, answer.content)
                 assert not answer.json().get("rejected"), path
-                assert answer.json()["warnings"] == [], path
+                assert "warnings" not in answer.json(), path
                 posted += 1
     assert posted >= 16
 

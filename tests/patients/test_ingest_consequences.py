@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from patients.models import ChangedPatient, Consent, Integration, Patient, Payment, Rejected, Visit, VisitItem
 from patients.models.intake import Resource
-from patients.services.ingest import delete, ingest, keep_in_step
+from patients.services.ingest import delete, ingest
 from patients.services.integrations import create_integration
+from patients.tasks import keep_implied_payments
 from tests.patients.ingesting import Mis, counts, take, visit
 
 
@@ -51,15 +52,6 @@ def test_a_completed_visit_implies_one_payment_that_follows_it(payless):
     take(payless, "visits", visit("v1"))
     assert implied()[0][2] is True
     assert Payment.objects.filter(visit=stored).count() == 1
-
-
-def test_implied_payments_can_be_switched_on_for_visits_that_are_there(db):
-    source = Mis().source
-    take(source, "visits", visit())
-    assert implied() == []
-    Integration.objects.update(implied_payments=True)
-    keep_in_step(source)
-    assert implied() == [("visit:v1", 2400.5, True)]
 
 
 def test_nobody_can_post_or_delete_an_implied_payment(payless):
@@ -229,3 +221,17 @@ def test_deeply_nested_and_enormous_items_are_kept_aside():
     assert counts(report) == (0, 0, 0, 2)
     assert len(report["rejected"][1]["errors"]) <= 51
     assert Rejected.objects.count() == 3
+
+
+def test_the_switch_of_an_integration_pays_for_the_visits_already_here_or_takes_it_back(db):
+    source = Mis().source
+    take(source, "visits", visit(), visit("v2", status="cancelled"))
+    for switch, expected in (
+        (True, [("visit:v1", True)]),
+        (False, [("visit:v1", False)]),
+        (True, [("visit:v1", True)]),
+    ):
+        Integration.objects.update(implied_payments=switch)
+        keep_implied_payments(source.pk)
+        keep_implied_payments(source.pk)
+        assert implied() == [("visit:v1", 2400.5, switch)]

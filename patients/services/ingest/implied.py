@@ -17,11 +17,14 @@ _EXTERNAL_ID = f"""
 
 
 def keep_in_step(source: Integration, visits: list[int] | None = None) -> None:
-    """Bring the implied payments of these visits (all of the source without a list) in step with them."""
+    """Bring the implied payments of these visits (all of the source without a list) in step with them.
+
+    A source whose visits no longer imply payments has none left.
+    """
     if visits is not None and not visits:
         return
     only = "" if visits is None else "AND v.id = ANY(%(visits)s)"
-    params = {"source": source.pk, "visits": visits}
+    params = {"source": source.pk, "visits": visits, "implied": source.implied_payments}
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -31,7 +34,7 @@ def keep_in_step(source: Integration, visits: list[int] | None = None) -> None:
             SELECT v.source_id, {_EXTERNAL_ID}, v.source_updated_at, v.patient_id, v.id, v.starts_at, v.starts_on,
                 v.amount, 'single', true
             FROM patients_visit v
-            WHERE v.source_id = %(source)s AND v.status = 'completed' AND v.deleted_at IS NULL {only}
+            WHERE v.source_id = %(source)s AND %(implied)s AND v.status = 'completed' AND v.deleted_at IS NULL {only}
             ORDER BY v.external_id
             ON CONFLICT (source_id, external_id) DO UPDATE SET
                 source_updated_at = excluded.source_updated_at, patient_id = excluded.patient_id,
@@ -48,7 +51,7 @@ def keep_in_step(source: Integration, visits: list[int] | None = None) -> None:
             UPDATE patients_payment p SET deleted_at = now(), updated_at = now()
             FROM patients_visit v
             WHERE p.visit_id = v.id AND p.implied AND p.deleted_at IS NULL AND v.source_id = %(source)s {only}
-                AND (v.status <> 'completed' OR v.deleted_at IS NOT NULL)
+                AND (NOT %(implied)s OR v.status <> 'completed' OR v.deleted_at IS NOT NULL)
             """,
             params,
         )

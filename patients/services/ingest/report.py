@@ -23,7 +23,7 @@ class IngestReport:
     """Counts of one call: created + updated + unchanged + len(rejected) is the number of items.
 
     `warnings` name items that were taken without a contact that nobody could use (a phone, an e-mail); they are
-    counted among the taken ones.
+    counted among the taken ones, and left out of the answer when there are none.
     """
 
     created: int = 0
@@ -33,10 +33,12 @@ class IngestReport:
     warnings: list[RejectedItem] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        return {
+        answer: dict[str, Any] = {
             "created": self.created,
             "updated": self.updated,
             "unchanged": self.unchanged,
             "rejected": [item.as_dict() for item in self.rejected],
-            "warnings": [item.as_dict() for item in self.warnings],
         }
+        if self.warnings:
+            answer["warnings"] = [item.as_dict() for item in self.warnings]
+        return answer
