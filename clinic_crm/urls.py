@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from clinic_crm.health import health
 from clinic_crm.views import account, home, night, patient_card, patients
@@ -17,6 +18,8 @@ urlpatterns = [
     path("logout/", auth.LogoutView.as_view(), name="logout"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("health/", health, name="health"),
+    # One login for everybody, with its lock and its words.
+    path("admin/login/", RedirectView.as_view(pattern_name="login", query_string=True)),
     path("admin/", admin.site.urls),
     path("search/", patients.everything, name="search"),
     path("patients/", patients.patients, name="patients"),
