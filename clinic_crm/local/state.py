@@ -5,10 +5,12 @@ answer: `{"database_url": ..., "redis_url": ..., "web_url": ...}`. Environment v
 Imported by the settings: no Django here.
 """
 
+import contextlib
 import json
 import os
 import secrets
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from urllib.parse import urlsplit
 
 from clinic_crm.local import ports
@@ -32,8 +34,12 @@ def secret_key(directory: Path) -> str:
     path = directory / "secret_key"
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64), encoding="utf-8")
+        # Linked into place when whole: of several processes starting at once one wins, and none reads an empty key.
+        with NamedTemporaryFile("w", dir=directory, encoding="utf-8") as file:
+            file.write(secrets.token_urlsafe(64))
+            file.flush()
+            with contextlib.suppress(FileExistsError):
+                os.link(file.name, path)
     return path.read_text(encoding="utf-8")
 
 
