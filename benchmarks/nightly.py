@@ -28,7 +28,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
-AS_OF = datetime.date(2026, 10, 31)
+AS_OF = datetime.date(2026, 11, 22)
 BASELINE = """
 EXPLAIN (ANALYZE, TIMING OFF)
 SELECT patient_id, count(*), min(starts_on), max(starts_on), sum(amount), sum(discount), sum(cost)
@@ -81,7 +81,7 @@ def measured(admin: str, patients: int, *, keep: bool) -> Figures:
     address = urlunsplit(urlsplit(admin)._replace(path=f"/{name}"))
     environment = {**os.environ, "DATABASE_URL": address, "LOG_LEVEL": "WARNING"}
     with psycopg.connect(admin, autocommit=True) as connection:
-        exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+        exists = connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone()
         if exists and not keep:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
         if not (exists and keep):

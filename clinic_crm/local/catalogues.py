@@ -10,7 +10,7 @@ from clinic_crm.local import state
 def compile_catalogues(root: Path = state.BASE_DIR / "locale") -> list[Path]:
     """Compile what has changed since the last time; returns the files written."""
     written = []
-    for source in sorted(root.glob("*/LC_MESSAGES/*.po")):
+    for source in sorted(root.rglob("LC_MESSAGES/*.po")):
         target = source.with_suffix(".mo")
         if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
             # Written aside and renamed: a server starting meanwhile must not read half a catalogue.
