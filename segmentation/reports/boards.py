@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from segmentation.models import RfmCell
 from segmentation.reports.headlines import LOST_NORM
@@ -120,8 +121,8 @@ def division_table(division: Division) -> Picture:
         title=str(division.segmentation),
         columns=[
             (_("Segment"), "text"), (_("Patients"), "number"), (_("Share"), "share"),
-            (_("Change in patients"), "number"), (_("Paid in a year"), "money"), (_("Share of money"), "share"),
-            (_("Paid per patient"), "money"), (_("Mean LTV"), "money"),
+            (pgettext("of a figure", "Change"), "number"), (_("Paid in a year"), "money"),
+            (_("Share of money"), "share"), (_("Paid per patient"), "money"), (_("Mean LTV"), "money"),
         ],
         rows=[
             [
