@@ -38,7 +38,6 @@ TERMS: dict[str, Term] = {
     ),
     "income": Term(_("Income"), _("Money paid by patients minus refunds.")),
     "money_365": Term(_("Paid in a year"), _("What the patients paid within the last 365 days, minus refunds.")),
-    "margin_365": Term(_("Margin in a year"), _("What the patients paid within 365 days minus the cost of services.")),
     "money_at_stake": Term(
         _("Money at stake"),
         _("What the patients who moved had paid in the 365 days before the move: it may be lost, or has been won."),

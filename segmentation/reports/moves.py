@@ -41,15 +41,14 @@ def direction(kind: str, source: Segment, target: Segment) -> int:
     return (before > after) - (before < after)
 
 
-def cause_words(cause: dict[str, Any] | None, with_scores: bool = False) -> str:
-    """`{"r": [5, 3]}` → "recency fell", with scores "recency fell: 5 → 3"; several causes are joined."""
+def cause_words(cause: dict[str, Any] | None) -> str:
+    """`{"r": [5, 3]}` → "recency fell"; several causes are joined."""
     said = cause or {}
     words = [str(reason_label(code)) for code in said.get("reasons", [])]
     # The database keeps the names of a cause in an order of its own.
     for name in (name for name in _FELL if name in said):
         before, after = said[name]
-        text = str(_FELL[name] if after < before else _ROSE[name])
-        words.append(f"{text}: {before} → {after}" if with_scores else text)
+        words.append(str(_FELL[name] if after < before else _ROSE[name]))
     return ", ".join(words) or gettext("cause not recorded")
 
 
