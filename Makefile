@@ -5,6 +5,7 @@ PY := .venv/bin/python
 MANAGE := $(PY) manage.py
 PORT ?= 8000
 ARGS ?=
+WHAT ?= ingest nightly
 # As in production, so that the deployment checks have something to check.
 DEPLOY_ENV := HTTPS=1 DEBUG=0 ALLOWED_HOSTS=clinic.example \
 	SECRET_KEY=only-for-the-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ
@@ -39,8 +40,9 @@ messages: setup  ## Bring the message catalogues up to date with the code and co
 lock: setup  ## Newest versions that fit pyproject.toml and package.json
 	@$(PY) -m clinic_crm.local.lock
 
-bench: setup  ## Measure on a large generated base
-	@$(PY) -m benchmarks $(ARGS)
+bench: setup  ## Measure on large generated bases, beside servers of their own. make bench WHAT=nightly
+	@set -e; for name in $(WHAT); do \
+		$(PY) -m clinic_crm.local.with_servers .local/bench $(PY) benchmarks/$$name.py $(ARGS); done
 
 clean:  ## Remove what setup made; data in .local/ stays
 	rm -rf .venv node_modules .local/node .local/test* .mypy_cache .ruff_cache .pytest_cache
