@@ -19,8 +19,17 @@ class Migration(migrations.Migration):
                 expression=Replace(
                     Lower(
                         Concat(
-                            F("last_name"), Value(" "), F("first_name"), Value(" "), F("middle_name"), Value(" "),
-                            F("phone"), Value(" "), F("email"), Value(" "), F("external_id"),
+                            F("last_name"),
+                            Value(" "),
+                            F("first_name"),
+                            Value(" "),
+                            F("middle_name"),
+                            Value(" "),
+                            F("phone"),
+                            Value(" "),
+                            F("email"),
+                            Value(" "),
+                            F("external_id"),
                             output_field=models.TextField(),
                         )
                     ),

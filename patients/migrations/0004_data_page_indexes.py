@@ -4,22 +4,23 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('patients', '0003_search_ignores_yo'),
+        ("patients", "0003_search_ignores_yo"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(condition=models.Q(('birth_date__isnull', False)), fields=['birth_date'], name='patient_by_birth_date'),
+            model_name="patient",
+            index=models.Index(
+                condition=models.Q(("birth_date__isnull", False)), fields=["birth_date"], name="patient_by_birth_date"
+            ),
         ),
         migrations.AddIndex(
-            model_name='patient',
-            index=models.Index(condition=models.Q(('stub', True)), fields=['id'], name='patient_stubs'),
+            model_name="patient",
+            index=models.Index(condition=models.Q(("stub", True)), fields=["id"], name="patient_stubs"),
         ),
         migrations.AddIndex(
-            model_name='visit',
-            index=models.Index(condition=models.Q(('amount__lt', 0)), fields=['id'], name='visit_below_zero'),
+            model_name="visit",
+            index=models.Index(condition=models.Q(("amount__lt", 0)), fields=["id"], name="visit_below_zero"),
         ),
     ]

@@ -64,8 +64,8 @@ def states_of(
     """State (index into STATES) and its reason (index into REASONS); the first rule that fits:
 
     1. lead: no completed visit yet;
-    2. new / active: an appointment within `appointment_days` keeps a patient, however late (new while the first visit is
-       `new_days` old);
+    2. new / active: an appointment within `appointment_days` keeps a patient, however late (new while the first visit
+       is `new_days` old);
     3. lost: `lost_cycles` due dates missed; without a due date: no visit for 3, 6 or 12 months by own rhythm;
     4. overdue: the due date and the grace days are over;
     5. due: the due date is at most `due_ahead_days` away;

@@ -53,9 +53,7 @@ def profile(source: Integration, external_id: str) -> Profile | None:
     pk = _kept_card(source, external_id)
     if pk is None:
         return None
-    patient = Patient.objects.select_related(
-        "score", "metrics", *(f"metrics__{place}" for place in _PLACES)
-    ).get(pk=pk)
+    patient = Patient.objects.select_related("score", "metrics", *(f"metrics__{place}" for place in _PLACES)).get(pk=pk)
     return Profile(
         patient=patient,
         as_of=last_night(),
