@@ -34,9 +34,12 @@ def _routes(resource: str) -> list[URLPattern]:
     return [*routes, path(f"{resource}/<str:external_id>", item, name=f"api-{resource}-item")]
 
 
+# A page is only looked at: DRF would answer OPTIONS with data that the template of the page cannot show.
+_docs = SpectacularSwaggerSplitView.as_view(url_name="api-schema", http_method_names=["get", "head"])
+
 urlpatterns = [
     path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
     # The split view keeps its script in a file of its own, as the content security policy asks.
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("docs/", _docs, name="api-docs"),
     *(route for resource in Resource.values for route in _routes(resource)),
 ]

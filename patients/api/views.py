@@ -48,7 +48,7 @@ class ItemView(IngestView):
 
 class DeletableItemView(ItemView):
     def delete(self, request: Request, external_id: str) -> Response:
-        if not delete(self.source, self.resource, external_id):
+        if not delete(self.source, self.resource, external_id.strip()):
             raise NotFound(_("This source never had this identifier."))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

@@ -73,8 +73,10 @@ def last_night() -> dt.date | None:
 
 
 def _kept_card(source: Integration, external_id: str) -> int | None:
+    if "\x00" in external_id:  # PostgreSQL knows no such text, so no source has ever had it
+        return None
     with connection.cursor() as cursor:
-        cursor.execute(_KEPT, [source.pk, external_id])
+        cursor.execute(_KEPT, [source.pk, external_id.strip()])
         row = cursor.fetchone()
     return row[0] if row else None
 

@@ -87,10 +87,18 @@ def storable(value: Any) -> str:
         if b"\\u0000" in text:
             text = orjson.dumps(_without_nul(orjson.loads(text)))
     except (TypeError, ValueError, RecursionError):
-        text = orjson.dumps({"unreadable": clean(repr(value)[:MAX_PAYLOAD])})
+        text = orjson.dumps({"unreadable": shown(value)[:MAX_PAYLOAD]})
     if len(text) > MAX_PAYLOAD:
         text = orjson.dumps({"truncated": clean(text[:MAX_PAYLOAD].decode(errors="replace"))})
     return text.decode()
+
+
+def shown(value: Any) -> str:
+    """What can be shown of a value that JSON cannot hold; one nested too deep is only named."""
+    try:
+        return clean(repr(value))
+    except RecursionError:
+        return f"{type(value).__name__}: nested too deep"
 
 
 def _without_nul(value: Any) -> Any:

@@ -34,7 +34,7 @@ def recognise(items: Sequence[Any], source_id: int) -> tuple[set[int], list[int]
         ids = [item["external_id"].strip() for item in items]
         hashes = [_hash(orjson.dumps(item)) for item in items]
     except (TypeError, KeyError, AttributeError, ValueError):
-        return set(), [_hash(repr(item).encode("utf-8", "replace")) for item in items]
+        return set(), [_hash_of(item) for item in items]
     if len(set(ids)) < len(ids) or any("\x00" in name for name in ids):
         return set(), hashes
     stage(
@@ -52,6 +52,14 @@ def recognise(items: Sequence[Any], source_id: int) -> tuple[set[int], list[int]
             [source_id],
         )
         return {n for (n,) in cursor.fetchall()}, hashes
+
+
+def _hash_of(item: Any) -> int | None:
+    """None for an item JSON cannot hold: it will be rejected and must not keep the others from their hash."""
+    try:
+        return _hash(orjson.dumps(item))
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _hash(text: bytes) -> int:
