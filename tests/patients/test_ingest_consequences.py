@@ -10,7 +10,18 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from patients.models import ChangedPatient, Consent, Integration, Patient, Payment, Rejected, Visit, VisitItem
+from patients.models import (
+    Branch,
+    ChangedPatient,
+    Consent,
+    Integration,
+    Patient,
+    Payment,
+    Rejected,
+    Service,
+    Visit,
+    VisitItem,
+)
 from patients.models.intake import Resource
 from patients.services.ingest import delete, ingest
 from patients.services.integrations import create_integration
@@ -231,3 +242,28 @@ def test_the_switch_of_an_integration_pays_for_the_visits_already_here_or_takes_
         keep_implied_payments(source.pk)
         keep_implied_payments(source.pk)
         assert implied() == [("visit:v1", 2400.5, switch)]
+
+
+def test_what_the_clinic_decided_about_a_service_stays_when_the_source_says_nothing_of_it(db):
+    source = Mis().source
+    take(source, "services", {"external_id": "s", "name": "Гигиена", "price": 100, "recall_days": 90})
+    Service.objects.update(recall_days=180, sensitive=True, cost=40, sex="female")
+    report = take(source, "services", {"external_id": "s", "name": "Гигиена полости рта", "price": 120})
+    service = Service.objects.get()
+    assert counts(report) == (0, 1, 0, 0)
+    assert (service.name, service.price, service.recall_days, service.sensitive, service.cost, service.sex) == (
+        "Гигиена полости рта", 120, 180, True, 40, "female",
+    )  # fmt: skip
+    take(
+        source, "services", {"external_id": "s", "name": "Гигиена полости рта", "recall_days": None, "sensitive": False}
+    )
+    service.refresh_from_db()
+    assert (service.recall_days, service.sensitive, service.cost) == (None, False, 40)
+
+
+def test_a_branch_keeps_its_time_zone_when_the_source_says_nothing_of_it(db):
+    source = Mis().source
+    take(source, "branches", {"external_id": "b", "name": "Новосибирск", "timezone": "Asia/Novosibirsk"})
+    take(source, "branches", {"external_id": "b", "name": "Клиника на Красном проспекте"})
+    branch = Branch.objects.get()
+    assert (branch.name, branch.timezone) == ("Клиника на Красном проспекте", "Asia/Novosibirsk")

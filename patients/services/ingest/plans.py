@@ -66,6 +66,16 @@ def _said(*fields: str) -> dict[str, str]:
     return {field: f"coalesce(s.{field}, '')" for field in fields}
 
 
+def _unless_unsaid(*fields: str) -> dict[str, str]:
+    """Columns of services that keep their value when the item says nothing about them."""
+    return {
+        field: f"CASE WHEN '{field}' = ANY (string_to_array(s.unsaid, ',')) AND own.id IS NOT NULL"
+        f" THEN own.{field} ELSE {value} END"
+        for field in fields
+        for value in (f"coalesce(s.{field}, '')" if field == "sex" else f"s.{field}",)
+    }
+
+
 def _same(*fields: str) -> dict[str, str]:
     return {field: f"s.{field}" for field in fields}
 
@@ -92,7 +102,8 @@ PLANS: dict[str, Plan] = {
     Resource.BRANCHES: Plan(
         table="patients_branch",
         stage={"name": "text", "city": "text", "timezone": "text"},
-        columns={**_same("name"), **_said("city"), "timezone": "coalesce(s.timezone, %(zone)s)"},
+        columns={**_same("name"), **_said("city"), "timezone": "coalesce(s.timezone, own.timezone, %(zone)s)"},
+        joins=_lookup("patients_branch", "own", "external_id"),
         stub=True,
         flag="old.timezone <> new.timezone",
     ),
@@ -108,14 +119,15 @@ PLANS: dict[str, Plan] = {
         table="patients_service",
         stage={
             "name": "text", "group": "text", "price": MONEY, "cost": MONEY, "recall_days": "int",
-            "sensitive": "boolean", "min_age": "smallint", "max_age": "smallint", "sex": "text",
+            "sensitive": "boolean", "min_age": "smallint", "max_age": "smallint", "sex": "text", "unsaid": "text",
         },
         columns={
-            **_same("name", "price", "cost", "recall_days", "sensitive", "min_age", "max_age"),
-            **_said("sex"),
+            **_same("name", "price"),
+            **_unless_unsaid("cost", "recall_days", "sensitive", "min_age", "max_age", "sex"),
             "group_id": "g.id",
         },
-        joins='LEFT JOIN patients_servicegroup g ON g.name = s."group"\n',
+        joins='LEFT JOIN patients_servicegroup g ON g.name = s."group"\n'
+        + _lookup("patients_service", "own", "external_id"),
         names=(("group", "patients_servicegroup"),),
         stub=True,
     ),

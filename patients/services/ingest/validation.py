@@ -32,6 +32,8 @@ MOMENTS: dict[str, tuple[str, ...]] = {
     Resource.PAYMENTS: ("paid_at",),
     Resource.FEEDBACK: ("given_at",),
 }
+# What a clinic decides about its services in the admin when the MIS does not know it: left out, it stays as it is.
+CLINICS_WORD = ("cost", "recall_days", "sensitive", "min_age", "max_age", "sex")
 MAX_ERRORS = 50
 Values = dict[str, Any]
 
@@ -98,6 +100,9 @@ def _values(resource: str, good: list[models.Item], posted: list[Any]) -> list[V
     for name in MOMENTS.get(resource, ()):
         for value, item in zip(values, posted, strict=True):
             value[name] = item.get(name)
+    if resource == Resource.SERVICES:
+        for value, model in zip(values, good, strict=True):
+            value["unsaid"] = ",".join(name for name in CLINICS_WORD if name not in model.model_fields_set)
     return values
 
 
