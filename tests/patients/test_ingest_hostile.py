@@ -1,9 +1,13 @@
 """Requests nobody should send: a clear answer each, never a 500, and the good items go in."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
+from django.db import connections
+from django.db.models import F
 from django.test import Client
 
-from patients.models import Rejected, Visit
+from patients.models import Patient, Rejected, Visit
 from tests.patients.ingesting import Mis, visit
 
 pytestmark = pytest.mark.django_db
@@ -63,3 +67,43 @@ def test_the_page_of_the_documentation_is_only_looked_at(method):
     client = Client(raise_request_exception=False)
     assert getattr(client, method)("/api/v1/docs/").status_code == 405
     assert client.get("/api/v1/docs/").status_code == 200
+
+
+def test_items_alike_to_the_letter_are_kept_once_each_however_often_they_are_sent(mis):
+    for _night in range(3):
+        mis.bulk("visits", {}, {}, {"external_id": "v1"}, {"external_id": "v1"})
+        assert Rejected.objects.filter(resolution="open").count() == 4
+
+
+def at_once(*calls):
+    """Every call in a thread and on a connection of its own."""
+
+    def alone(call):
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(alone, calls))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_halves_of_a_circle_sent_at_once_do_not_make_one():
+    mis = Mis()
+    for n in range(10):
+        a, b = f"a{n}", f"b{n}"
+        answers = at_once(
+            lambda a=a, b=b: mis.put("patients", a, {"guardian": b}),
+            lambda a=a, b=b: mis.put("patients", b, {"guardian": a}),
+        )
+        assert sorted(answer.status_code // 100 for answer in answers) == [2, 4]
+    assert not Patient.objects.filter(guardian__guardian=F("pk")).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_bad_item_in_requests_at_once_is_kept_once():
+    mis = Mis()
+    for _round in range(5):
+        at_once(*[lambda: mis.bulk("visits", {"external_id": "bad"})] * 3)
+    assert Rejected.objects.filter(resolution="open").count() == 1

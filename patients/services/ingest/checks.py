@@ -17,6 +17,7 @@ from patients.services.ingest.validation import Checked, Values
 
 CLOCK_SKEW = timedelta(days=2)
 IMPLIED_PREFIX = "visit:"
+LOCK = 0x63697263  # "circ"; with the id of the source a key of advisory locks
 
 
 def stamp(checked: Checked, arrived: datetime) -> None:
@@ -101,6 +102,10 @@ def patients(checked: Checked, source: Integration) -> None:
             if value[field] and value[field] == value["external_id"]:
                 wrong.setdefault(position, {})[field] = [say("itself")]
     checked.reject(wrong)
+    if any(value["guardian"] or value["referred_by"] for value in checked.values):
+        # Two requests at once, each with one half of a circle, would not see each other.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, source.pk])
     for field in ("guardian", "referred_by"):
         circles = _circles({v["external_id"]: v[field] for v in checked.values if v[field]}, field, source)
         checked.reject(

@@ -13,12 +13,16 @@ from patients.services.ingest.validation import clean
 
 STAGE = "stage_rejected"
 MAX_PAYLOAD = 256 * 1024
+LOCK = 0x72656A65  # "reje"; with the id of the source a key of advisory locks
 
 
 def keep(
     batch: IngestBatch, rejected: Iterable[RejectedItem], items: Sequence[Any], rows: Sequence[int] | None
 ) -> None:
-    """Write them down. One that is open already (the same nightly dump again) moves to this batch."""
+    """Write them down. One that is open already (the same nightly dump again) moves to this batch.
+
+    Items alike to the letter are told apart by their order: two of them stay two, however often they are sent.
+    """
     kept = [
         (
             rows[item.index] if rows is not None else item.index,
@@ -34,14 +38,26 @@ def keep(
     stage(STAGE, columns, kept)
     params: dict[str, Any] = {"batch": batch.pk, "source": batch.source_id, "resource": batch.resource}
     with connection.cursor() as cursor:
+        # Of two requests with the same bad item the second must see what the first has kept.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, batch.source_id])
         cursor.execute(
             f"""
-            WITH again AS (
+            WITH posted AS (
+                SELECT s.*, row_number() OVER (PARTITION BY s.external_id, s.payload ORDER BY s.row) AS place
+                FROM {STAGE} s
+            ), kept AS (
+                SELECT r.id, r.external_id, r.payload,
+                    row_number() OVER (PARTITION BY r.external_id, r.payload ORDER BY r.id) AS place
+                FROM patients_rejected r JOIN patients_ingestbatch b ON b.id = r.batch_id
+                WHERE r.resolution = 'open' AND b.source_id = %(source)s AND b.resource = %(resource)s
+                    AND r.external_id IN (SELECT coalesce(external_id, '') FROM {STAGE})
+            ), again AS (
                 UPDATE patients_rejected r SET batch_id = %(batch)s, row = s.row, errors = s.errors,
                     created_at = now()
-                FROM {STAGE} s, patients_ingestbatch b
-                WHERE r.resolution = 'open' AND r.external_id = coalesce(s.external_id, '') AND r.payload = s.payload
-                    AND b.id = r.batch_id AND b.source_id = %(source)s AND b.resource = %(resource)s
+                FROM posted s
+                JOIN kept ON kept.external_id = coalesce(s.external_id, '') AND kept.payload = s.payload
+                    AND kept.place = s.place
+                WHERE r.id = kept.id
                 RETURNING s.row
             )
             INSERT INTO patients_rejected (batch_id, row, external_id, payload, errors, resolution, created_at)
