@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import datetime
 import io
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 from django.db import connection
+from numpy.typing import NDArray
 
 DATES = ("first_visit_on", "last_visit_on", "next_visit_on", "due_on", "last_answer_on")
 COUNTS = (
@@ -26,14 +28,38 @@ REFERENCES = (
     "first_service_id", "last_service_id", "main_service_id", "first_doctor_id", "last_doctor_id", "last_branch_id",
 )  # fmt: skip
 
-_TYPES: dict[str, pa.DataType] = {
-    "patient": pa.int64(),
-    **dict.fromkeys(DATES, pa.int32()),
-    **dict.fromkeys(COUNTS, pa.int32()),
-    **dict.fromkeys(AMOUNTS, pa.float64()),
-    **dict.fromkeys(RATIOS, pa.float64()),
-    **dict.fromkeys(REFERENCES, pa.int32()),
+
+class Wire(NamedTuple):
+    """How a value travels: as SQL of a fixed number of bytes, read here as `dtype`, then turned into what is wanted."""
+
+    sql: str
+    dtype: str
+    native: Callable[[NDArray[Any]], NDArray[Any]]
+
+
+def _roubles(kopecks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The double nearest to the decimal, as if it had been read from text; −1 << 63 stands for NULL."""
+    return np.where(kopecks == np.iinfo(np.int64).min, np.nan, kopecks / 100)
+
+
+ID = Wire("int8send({})", ">i8", lambda values: values.astype(np.int64))
+COUNT = Wire("int4send({})", ">i4", lambda values: values.astype(np.int32))
+SCORE = Wire("int2send(COALESCE({}, 0::smallint))", ">i2", lambda values: values.astype(np.int8))
+NUMBER = Wire("float8send(COALESCE({}::float8, 'NaN'))", ">f8", lambda values: values.astype(np.float64))
+DAY = NUMBER._replace(sql=NUMBER.sql.format("({} - DATE '1970-01-01')"))
+MONEY = Wire("int8send(COALESCE(({} * 100)::bigint, (-1)::bigint << 63))", ">i8", _roubles)
+REFERENCE = COUNT._replace(sql=COUNT.sql.format("COALESCE({}, 0)"))
+TEXT = Wire("", "", lambda values: values)  # few different ones: rows are packed per text
+
+METRICS: dict[str, Wire] = {
+    "patient_id": ID,
+    **dict.fromkeys(DATES, DAY),
+    **dict.fromkeys(COUNTS, COUNT),
+    **dict.fromkeys(AMOUNTS, MONEY),
+    **dict.fromkeys(RATIOS, NUMBER),
+    **dict.fromkeys(REFERENCES, REFERENCE),
 }
+SPAN = 1 << 21  # so many ids are read at once: a value of PostgreSQL holds a gigabyte at most
 EPOCH = datetime.date(1970, 1, 1)
 
 
@@ -51,49 +77,63 @@ def load_metrics(as_of: datetime.date, columns: Collection[str] | None = None) -
     own_interval_days, cycle_days, last_nps float64 (NaN: unknown); references int32 (0: none).
     `frame.attrs["as_of"]` is `as_of` in the same day numbers.
     """
-    expressions = {
-        "patient": "patient_id",
-        **{name: f"{name} - DATE '1970-01-01'" for name in DATES},
-        **{name: name for name in (*COUNTS, *AMOUNTS, *RATIOS)},
-        **{name: f"COALESCE({name}, 0)" for name in REFERENCES},
-    }
-    if columns is not None:
-        expressions = {name: expressions[name] for name in ("patient", *sorted(set(columns)))}
-    frame = read_frame(
-        f"SELECT {', '.join(expressions.values())} FROM segmentation_metrics ORDER BY patient_id",
-        {name: _TYPES[name] for name in expressions},
-    )
+    needed = METRICS if columns is None else {name: METRICS[name] for name in ("patient_id", *sorted(set(columns)))}
+    frame = read_frame("segmentation_metrics", needed).rename(columns={"patient_id": "patient"})
     frame.attrs["as_of"] = day_number(as_of)
     return frame
 
 
-def read_frame(query: str, types: dict[str, pa.DataType]) -> pd.DataFrame:
-    """The rows of a query (without parameters) as a frame; `types` names every column of the result."""
-    rows = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)") as copy:
-        for row in copy:
-            rows.write(row)
-    if not rows.tell():
-        return pa.schema(types.items()).empty_table().to_pandas()
-    rows.seek(0)
-    table = pyarrow.csv.read_csv(
-        rows,
-        read_options=pyarrow.csv.ReadOptions(column_names=list(types)),
-        convert_options=pyarrow.csv.ConvertOptions(column_types=types, strings_can_be_null=True, null_values=[""]),
-    )
-    return table.to_pandas(split_blocks=True, self_destruct=True)
+def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> pd.DataFrame:
+    """Columns of the rows `where` something holds, as a frame sorted by the first column, a unique id.
+
+    The server packs the rows into a few values: fetched and parsed one by one, a million of them cost several times
+    what it takes to read them. Texts become categories; NULL is read as an empty text.
+    """
+    key = next(iter(columns))
+    texts = [name for name, wire in columns.items() if wire is TEXT]
+    fixed = {name: wire for name, wire in columns.items() if wire is not TEXT}
+    wanted = [f"COALESCE({name}::text, '')" for name in texts]
+    line = " || ".join(wire.sql.format(name) for name, wire in fixed.items())
+    select = ", ".join([*wanted, f"string_agg({line}, '')"])
+    grouped = f"GROUP BY {', '.join(wanted)}" if wanted else ""
+    packs: list[tuple[Any, ...]] = []
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT min({key}), max({key}) FROM {table} WHERE {where}")
+        low, high = cursor.fetchone()
+        for first in range(low, high + 1, SPAN) if low is not None else ():
+            span = f"{where} AND {key} BETWEEN {first} AND {first + SPAN - 1}"
+            query = f"SELECT {select} FROM {table} WHERE {span} {grouped} HAVING count(*) > 0"
+            with cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT binary)") as copy:
+                copy.set_types([*("text" for _name in texts), "bytea"])
+                packs.extend(copy.rows())
+    dtype = np.dtype([(name, wire.dtype) for name, wire in fixed.items()])
+    rows = np.frombuffer(b"".join(pack[-1] for pack in packs), dtype)
+    # Rows come in any order: several processes have read them.
+    order = np.argsort(rows[key].astype(np.int64))
+    found: dict[str, Any] = {name: wire.native(rows[name][order]) for name, wire in fixed.items()}
+    counts = [len(pack[-1]) // dtype.itemsize for pack in packs]
+    for position, name in enumerate(texts):
+        found[name] = _categories([pack[position] for pack in packs], counts, order)
+    return pd.DataFrame({name: found[name] for name in columns}, copy=False)
+
+
+def _categories(texts: list[str], counts: list[int], order: NDArray[np.int64]) -> pd.Categorical:
+    """`texts[i]` repeated `counts[i]` times, then put in order."""
+    distinct = sorted(set(texts))
+    codes = np.array([distinct.index(text) for text in texts], dtype=np.int32)
+    return pd.Categorical.from_codes(np.repeat(codes, counts)[order], pd.Index(distinct, dtype=str))
 
 
 def read_groups(source: str) -> tuple[np.ndarray, np.ndarray]:
     """(groups, ids) of the rows of `source`: two integer columns, the group first, and their FROM clause. In no order.
 
-    The ids of a group come packed, thousands in a value: a million rows cost as much as a few hundred.
+    The ids of a group come packed in one value: a million rows cost as much as a few hundred.
     """
     groups, ids = [np.empty(0, np.int64)], [np.empty(0, np.int64)]
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT group_id, string_agg(int8send(id), ''::bytea) "
-            f"FROM (SELECT {source}) AS pairs (group_id, id) GROUP BY group_id, id >> 16"
+            "SELECT group_id, string_agg(int8send(id), '') "
+            f"FROM (SELECT {source}) AS pairs (group_id, id) GROUP BY group_id"
         )
         for group, packed in cursor.fetchall():
             members = np.frombuffer(packed, dtype=">i8").astype(np.int64)

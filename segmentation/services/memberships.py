@@ -16,12 +16,11 @@ from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from django.db import DatabaseError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 from numpy.typing import NDArray
 
-from segmentation.frames import copy_frame, read_frame
+from segmentation.frames import ID, copy_frame, read_frame
 from segmentation.services.night import Division, Held, Night, load_held
 
 MEMBERSHIPS = "segmentation_membership"
@@ -137,11 +136,12 @@ def _leavers(held: Held, patients: NDArray[np.int64]) -> pd.DataFrame:
 
 def _moved_today(night: Night, division: Division) -> NDArray[np.int64]:
     rows = read_frame(
-        f"SELECT patient_id FROM {MEMBERSHIPS} WHERE segmentation_id = {int(division.segmentation.pk)} "
-        f"AND entered_on = '{night.as_of}' AND came_from_id IS NOT NULL",
-        {"patient": pa.int64()},
+        MEMBERSHIPS,
+        {"patient_id": ID},
+        where=f"segmentation_id = {int(division.segmentation.pk)} AND entered_on = '{night.as_of}' "
+        "AND came_from_id IS NOT NULL",
     )
-    return np.asarray(rows["patient"].to_numpy())
+    return np.asarray(rows["patient_id"].to_numpy())
 
 
 @contextmanager

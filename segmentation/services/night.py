@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from django.conf import settings
 from numpy.typing import NDArray
 
-from segmentation.frames import day_number, load_metrics, read_frame, read_groups
+from segmentation.frames import DAY, ID, MONEY, SCORE, TEXT, Wire, day_number, load_metrics, read_frame, read_groups
 from segmentation.kinds import KINDS, Before, Kind, Outcome, Params
 from segmentation.models import Segmentation
 from segmentation.services.defaults import ensure_segments
@@ -150,12 +149,9 @@ def owners_of_scores() -> set[int]:
 
 def _registered_after(as_of: datetime.date) -> Ids:
     morrow = as_of + datetime.timedelta(days=1)
-    rows = read_frame(
-        "SELECT id FROM patients_patient WHERE registered_at >= "
-        f"timestamp '{morrow}' AT TIME ZONE '{settings.TIME_ZONE}' ORDER BY id",
-        {"patient": pa.int64()},
-    )
-    return np.asarray(rows["patient"].to_numpy())
+    since = f"registered_at >= timestamp '{morrow}' AT TIME ZONE '{settings.TIME_ZONE}'"
+    rows = read_frame("patients_patient", {"id": ID}, where=since)
+    return np.asarray(rows["id"].to_numpy())
 
 
 def spread(patients: Ids, ids: Ids, values: NDArray[Any], missing: Any) -> NDArray[Any]:
@@ -185,22 +181,17 @@ def load_held(kind: Kind, segment_ids: dict[str, int], before: datetime.date | N
     return Held(patients, indices[np.searchsorted(known, held)].astype(np.int8))
 
 
-_SCORE_TYPES: dict[str, pa.DataType] = {
-    "patient": pa.int64(),
-    **dict.fromkeys(SCORES, pa.int8()),
-    "ltv": pa.float64(),
-    "value_reasons": pa.dictionary(pa.int32(), pa.string()),
-    "lifecycle_reason": pa.dictionary(pa.int32(), pa.string()),
-    "changed_on": pa.float64(),
-    **{f"{name}_before": pa.int8() for name in SCORES},
+_SCORE: dict[str, Wire] = {
+    "patient_id": ID,
+    **dict.fromkeys(SCORES, SCORE),
+    "ltv": MONEY,
+    "value_reasons": TEXT,
+    "lifecycle_reason": TEXT,
+    "changed_on": DAY,
+    **{f"{name}_before": SCORE for name in SCORES},
 }
 
 
 def load_scores() -> pd.DataFrame:
     """Score rows sorted by patient: scores int8 (0: none), texts categorical, `changed_on` a day number."""
-    before = ", ".join(f"COALESCE({name}_before, 0)" for name in SCORES)
-    return read_frame(
-        "SELECT patient_id, r, f, m, COALESCE(profit_band, 0), ltv, value_reasons, "
-        f"lifecycle_reason, changed_on - DATE '1970-01-01', {before} FROM segmentation_score ORDER BY patient_id",
-        _SCORE_TYPES,
-    )
+    return read_frame("segmentation_score", _SCORE).rename(columns={"patient_id": "patient"})

@@ -65,9 +65,9 @@ def _changed(night: Night, fresh: pd.DataFrame) -> pd.DataFrame:
 def _text_differs(
     patients: NDArray[np.int64], ids: NDArray[np.int64], known: pd.Series, fresh: pd.Series
 ) -> NDArray[np.bool_]:
-    """Compare as numbers: one code per distinct text on either side. An empty text is read back as a missing value."""
+    """Compare as numbers: one code per distinct text on either side."""
     codes = {text: code for code, text in enumerate(fresh.cat.categories)}
-    table = np.array([codes.get(text, -1) for text in known.cat.categories] + [codes.get("", -1)], dtype=np.int32)
+    table = np.array([codes.get(text, -1) for text in known.cat.categories], dtype=np.int32)
     held = table[known.cat.codes.to_numpy()]
     return np.asarray(spread(patients, ids, held, np.int32(-1)) != fresh.cat.codes.to_numpy())
 
