@@ -24,7 +24,7 @@ KOPECKS = 100
 RECOGNISED = "stage_recognised"
 
 
-def recognise(items: Sequence[Any], source_id: int) -> tuple[set[int], list[int]]:
+def recognise(items: Sequence[Any], source_id: int) -> tuple[set[int], list[int | None]]:
     """Which of the posted visits are, to the letter, what made the stored row, and the hashes of all of them.
 
     A nightly dump repeats nearly everything, and these need no validation and no look-ups. With one identifier twice
@@ -32,7 +32,7 @@ def recognise(items: Sequence[Any], source_id: int) -> tuple[set[int], list[int]
     """
     try:
         ids = [item["external_id"].strip() for item in items]
-        hashes = [_hash(orjson.dumps(item)) for item in items]
+        hashes: list[int | None] = [_hash(orjson.dumps(item)) for item in items]
     except (TypeError, KeyError, AttributeError, ValueError):
         return set(), [_hash_of(item) for item in items]
     if len(set(ids)) < len(ids) or any("\x00" in name for name in ids):
