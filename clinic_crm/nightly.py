@@ -22,6 +22,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from clinic_crm.celery import app
+from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
 from segmentation.services import memberships, metrics, scores, totals
 from segmentation.services.night import Night
@@ -45,8 +46,9 @@ STEPS = (
     Step("totals", totals.refresh),
 )
 
-# More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power.
-DAILY_CATCH_UP = 31
+# More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power;
+# more than a year of them month by month.
+DAILY_CATCH_UP, WEEKLY_CATCH_UP = 31, 366
 LOCK = 0x6E69676874  # "night"; advisory lock keys are shared by everybody in the database
 LOG_ONLY: Report = log.info
 
@@ -144,17 +146,30 @@ def catch_up(
 
 
 def missed_dates(until: datetime.date) -> list[datetime.date]:
-    """The dates after the last night up to `until`, which is always among them; every seventh when they are too many.
+    """The dates after the last night up to `until`, which is always among them; fewer when they are too many.
 
     A night that was begun and not finished comes first.
     """
     last = last_begun()
     if last is None or last >= until:
         return [until]
-    every = 1 if (until - last).days <= DAILY_CATCH_UP else 7
+    days = (until - last).days
+    every = 1 if days <= DAILY_CATCH_UP else 7 if days <= WEEKLY_CATCH_UP else 30
     missed = series(last + datetime.timedelta(days=every), until, every)
     finished = NightlyRun.objects.filter(as_of=last, state=State.DONE).exists()
     return missed if finished else [last, *missed]
+
+
+def is_past(today: datetime.date) -> bool:
+    """Whether the base is one of the past, looked at as of its end: by themselves its nights stand still.
+
+    Lived on until today they would show everybody as lost. A clinic whose portal was off for a year is told apart by
+    its visits: they go on after the last night as soon as its MIS posts.
+    """
+    last = last_finished()
+    if last is None or (today - last).days <= WEEKLY_CATCH_UP:
+        return False
+    return not Visit.objects.filter(starts_on__gt=last).exists()
 
 
 def series(first: datetime.date, last: datetime.date, every: int) -> list[datetime.date]:

@@ -34,7 +34,8 @@ def run_night(run_id: int) -> None:
 @shared_task(name="clinic_crm.tasks.begin_night", ignore_result=True)
 def begin_night() -> None:
     """The schedule: the night of today."""
-    nightly.request_night()
+    if not nightly.is_past(timezone.localdate()):
+        nightly.request_night()
 
 
 @shared_task(name="clinic_crm.tasks.check_nights", ignore_result=True)
@@ -48,5 +49,6 @@ def check_nights() -> None:
         run_night(run.pk)
         return
     last = nightly.last_finished()
-    if last is not None and (timezone.localdate() - last).days > 1:
+    today = timezone.localdate()
+    if last is not None and (today - last).days > 1 and not nightly.is_past(today):
         nightly.request_night()

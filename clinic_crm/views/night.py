@@ -30,6 +30,7 @@ class NightState:
     done: int
     steps: int
     late: bool
+    past: bool  # late on purpose: the visits end with the figures
 
     @property
     def percent(self) -> int:
@@ -43,7 +44,7 @@ class NightState:
 
 
 def night_state(now: dt.datetime) -> NightState:
-    """Three queries: the last finished night, the last unfinished ones, the finished steps of the one under way."""
+    """The last finished night, the last unfinished ones, the finished steps of the one under way: a query each."""
     state = NightlyRun.State
     last = overview.last_night()
     open_runs = list(NightlyRun.objects.exclude(state=state.DONE).order_by("-as_of")[:5])
@@ -53,7 +54,9 @@ def night_state(now: dt.datetime) -> NightState:
     )
     failed = next((run for run in newer if run.state == state.FAILED), None)
     done = NightlyStep.objects.filter(run=under_way, done=True).count() if under_way else 0
-    return NightState(last, under_way, failed, done, len(nightly.STEPS), _late(last, now))
+    late = _late(last, now)
+    past = late and nightly.is_past(timezone.localdate(now))
+    return NightState(last, under_way, failed, done, len(nightly.STEPS), late and not past, past)
 
 
 def _late(last: NightlyRun | None, now: dt.datetime) -> bool:

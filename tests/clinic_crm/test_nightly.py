@@ -71,6 +71,30 @@ def test_after_more_than_a_month_only_weeks_are_caught_up(patient: Any) -> None:
     assert nightly.missed_dates(FIRST + 32 * DAY) == [FIRST + n * DAY for n in (7, 14, 21, 28, 32)]
 
 
+def test_after_more_than_a_year_only_months_are_caught_up(patient: Any) -> None:
+    night(FIRST)
+    assert nightly.missed_dates(FIRST + 366 * DAY)[:2] == [FIRST + 7 * DAY, FIRST + 14 * DAY]
+    missed = nightly.missed_dates(FIRST + 367 * DAY)
+    assert missed[:2] == [FIRST + 30 * DAY, FIRST + 60 * DAY]
+    assert (len(missed), missed[-1]) == (13, FIRST + 367 * DAY)
+
+
+def test_a_base_of_the_past_is_left_as_it_is_until_newer_visits_come(
+    clinic: Clinic, django_capture_on_commit_callbacks: Any
+) -> None:
+    end = timezone.localdate() - 400 * DAY
+    visitor = clinic.patient()
+    clinic.visit(visitor, end - DAY)
+    night(end)
+    with mock.patch.object(nightly.app, "send_task"), django_capture_on_commit_callbacks(execute=True):
+        tasks.check_nights()
+        tasks.begin_night()
+        assert dates() == [end]
+        clinic.visit(visitor, end + 300 * DAY)
+        tasks.check_nights()
+    assert dates() == [end, timezone.localdate()]
+
+
 def test_a_date_before_the_last_night_is_refused_unless_rewound(patient: Any) -> None:
     for n in (0, 1, 2):
         night(FIRST + n * DAY)
