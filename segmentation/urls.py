@@ -10,5 +10,6 @@ urlpatterns = [
     path("rfm/cell/<int:r>-<int:f>/export/", segment.rfm_cell_export, name="rfm_cell_export"),
     path("<slug:code>/", overview.segmentation, name="segmentation"),
     path("<slug:segmentation>/<slug:code>/", segment.segment, name="segment"),
+    path("<slug:segmentation>/<slug:code>/portrait/", segment.segment_portrait, name="segment_portrait"),
     path("<slug:segmentation>/<slug:code>/export/", segment.segment_export, name="segment_export"),
 ]

@@ -113,17 +113,22 @@ def _next_step(metrics: Metrics, as_of: dt.date) -> str:
     return _("No appointment.")
 
 
-def consents(patient_id: int) -> list[dict[str, Any]]:
-    """Every channel with the last word on each purpose; no word means no."""
+def consents(patient_id: int) -> dict[str, Any]:
+    """The last word on each purpose by channel, and the channels about which nothing was ever said."""
     words = {
         (word.channel, word.purpose): word
         for word in Consent.objects.filter(patient=patient_id, until__isnull=True, at__lte=timezone.now())
     }
-    return [
-        {"channel": label, "words": [_said(words.get((channel, purpose))) for purpose in Consent.Purpose.values]}
+    purposes = Consent.Purpose.choices
+    channels = [
+        {"channel": label, "words": [_said(str(name), words.get((channel, purpose))) for purpose, name in purposes]}
         for channel, label in Consent.Channel.choices
+        if any((channel, purpose) in words for purpose in Consent.Purpose.values)
     ]
+    heard = {channel for channel, _purpose in words}
+    silent = [str(label) for channel, label in Consent.Channel.choices if channel not in heard]
+    return {"channels": channels, "silent": silent}
 
 
-def _said(word: Consent | None) -> dict[str, Any] | None:
-    return {"word": word, "on": timezone.localdate(word.at)} if word else None
+def _said(purpose: str, word: Consent | None) -> dict[str, Any]:
+    return {"purpose": purpose, "word": word, "on": timezone.localdate(word.at) if word else None}

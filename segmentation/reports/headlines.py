@@ -22,11 +22,11 @@ def of_base(total: BaseTotal) -> str:
     words = {"share": wording.share(lost), "norm": wording.share(LOST_NORM)}
     over = round(lost * 100) - round(LOST_NORM * 100)
     if over == 0:
-        return _("%(share)s of the base is lost, exactly the %(norm)s norm.") % words
+        return _("%(share)s of the patients with a visit are lost, exactly the %(norm)s norm.") % words
     words["points"] = wording.percentage_points(abs(over))
     if over > 0:
-        return _("%(share)s of the base is lost, %(points)s above the %(norm)s norm.") % words
-    return _("%(share)s of the base is lost, %(points)s below the %(norm)s norm.") % words
+        return _("%(share)s of the patients with a visit are lost, %(points)s above the %(norm)s norm.") % words
+    return _("%(share)s of the patients with a visit are lost, %(points)s below the %(norm)s norm.") % words
 
 
 def of_overview(divisions: list[Division]) -> str:

@@ -75,5 +75,6 @@ def segmentation(request: HttpRequest, code: str) -> HttpResponseBase:
         "period": period,
         "filters": period.filters(),
         "night": night,
+        "before": before,
     }
     return render(request, "segmentation/segmentation.html", context)

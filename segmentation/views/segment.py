@@ -42,7 +42,7 @@ def _today(latest: BaseTotal | None) -> dt.date:
 @require_GET
 @requires("segmentation.view_segment", "patients.view_patient")
 def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseBase:
-    """Headline, size and money, moves of a period with their causes, who they are, the tactic, the patients."""
+    """Headline, size and money, moves of a period with their causes, the tactic, the patients."""
     shown = _segment(segmentation, code)
     latest = _latest()
     today = _today(latest)
@@ -54,8 +54,7 @@ def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseB
     urls = segment_urls([other.segment for other in division.parts], shown.segmentation)
     flow_picture = pictures.sankey_of_segment(shown, moved, urls)
     history = pictures.segment_history(overview.history(shown), shown)
-    who = portrait(shown, today)
-    answer = picture_file(request, [flow_picture, history, _portrait_table(who)], latest.as_of if latest else None)
+    answer = picture_file(request, [flow_picture, history], latest.as_of if latest else None)
     if answer:
         return answer
     came = sum(flow.moves for flow in moved if flow.target.pk == shown.pk)
@@ -78,11 +77,25 @@ def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseB
         "money_out": sum(flow.money for flow in moved if flow.source.pk == shown.pk),
         "came_because": moves.reasons(came_because),
         "went_because": moves.reasons(went_because),
-        "portrait": who,
         "export_url": reverse("segment_export", args=[segmentation, code]),
         **member_list(request, in_segment(shown), today, part.patients),
     }
     return render(request, "segmentation/segment.html", context)
+
+
+@require_GET
+@requires("segmentation.view_segment", "patients.view_patient")
+def segment_portrait(request: HttpRequest, segmentation: str, code: str) -> HttpResponseBase:
+    """Who the patients of a segment are: the page of the segment asks for it after it has been drawn."""
+    shown = _segment(segmentation, code)
+    latest = _latest()
+    who = portrait(shown, _today(latest))
+    answer = picture_file(request, [_portrait_table(who)], latest.as_of if latest else None)
+    if answer:
+        return answer
+    fragment: bool = request.htmx  # type: ignore[attr-defined]
+    template = "segmentation/_portrait.html" if fragment else "segmentation/portrait.html"
+    return render(request, template, {"segment": shown, "portrait": who})
 
 
 def _portrait_table(found: Portrait) -> pictures.Picture:

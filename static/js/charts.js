@@ -43,6 +43,12 @@
     return new Intl.DateTimeFormat(language, options).format(new Date(value));
   }
 
+  var ruler = document.createElement("canvas").getContext("2d");
+  function measure(text, size, look) {
+    ruler.font = size + "px " + look.font;
+    return ruler.measureText(text).width;
+  }
+
   // --- Kinds of pictures ------------------------------------------------------------------------------------
   function tooltip(look) {
     return {
@@ -51,7 +57,18 @@
     };
   }
 
-  function timeOption(config, look) {
+  // Every name of the legend is in sight: as many rows as they need.
+  function legendRows(config, look, width) {
+    var room = width - 12, used = 0, rows = 1;
+    config.series.forEach(function (s) {
+      var wide = measure(s.name, 12.5, look) + 36;
+      if (used && used + wide > room) { rows += 1; used = 0; }
+      used += wide;
+    });
+    return rows;
+  }
+
+  function timeOption(config, look, width) {
     var palette = [look.primary, look.second, look.quiet];
     var axes = Math.max.apply(null, config.series.map(function (s) { return s.axis || 0; })) + 1;
     var units = [];
@@ -60,10 +77,10 @@
     return {
       animation: false,
       textStyle: { fontFamily: look.font },
-      grid: { left: 8, right: axes > 1 ? 8 : 16, top: legend ? 44 : 16, bottom: 8, containLabel: true },
+      grid: { left: 8, right: axes > 1 ? 8 : 16, top: legend ? 22 + 22 * legendRows(config, look, width) : 16, bottom: 8, containLabel: true },
       legend: {
-        show: legend, type: "scroll", top: 0, left: 4, icon: "circle", itemWidth: 10, itemHeight: 10, itemGap: 16,
-        textStyle: { color: look.ink, fontSize: 12.5 }, pageIconColor: look.quiet, pageTextStyle: { color: look.quiet }
+        show: legend, type: "plain", top: 0, left: 4, icon: "circle", itemWidth: 10, itemHeight: 10, itemGap: 16,
+        textStyle: { color: look.ink, fontSize: 12.5 }
       },
       tooltip: Object.assign(tooltip(look), {
         trigger: "axis",
@@ -120,6 +137,21 @@
   function sankeyOption(config, look, width) {
     var deepest = Math.max.apply(null, config.nodes.map(function (node) { return node.depth || 0; }));
     var narrow = width < 560;
+    var middle = deepest > 1;
+    // Names stand beside the picture, where nothing runs behind them; on a phone there is no room for that.
+    var font = narrow ? 11 : 12.5;
+    function longest(depth) {
+      return Math.max.apply(null, config.nodes.map(function (node) {
+        return (node.depth || 0) === depth ? measure(node.label, font, look) : 0;
+      }));
+    }
+    var most = width * 0.24;
+    var left = narrow ? 4 : Math.min(longest(0), most) + 14, right = narrow ? 4 : Math.min(longest(deepest), most) + 14;
+    function place(node) {
+      var depth = node.depth || 0;
+      if (middle && depth > 0 && depth < deepest) return "top";
+      return (depth === deepest) === narrow ? "left" : "right";
+    }
     return {
       animation: false,
       textStyle: { fontFamily: look.font },
@@ -129,16 +161,15 @@
         }
       }),
       series: [{
-        type: "sankey", left: 4, right: 4, top: 8, bottom: 8, nodeWidth: 12, nodeGap: narrow ? 10 : 14, draggable: false,
+        type: "sankey", left: left, right: right, top: middle ? 26 : 8, bottom: 8, nodeWidth: 12, nodeGap: narrow ? 12 : 16, draggable: false,
         layoutIterations: 0, nodeAlign: "justify", emphasis: { focus: "adjacency" },
         lineStyle: { color: "source", opacity: 0.32, curveness: 0.5 },
         data: config.nodes.map(function (node) {
           return {
             name: node.name, label: {
-              show: !(narrow && node.depth > 0 && node.depth < deepest),
-              position: (node.depth || 0) === deepest ? "left" : "right", color: look.ink, fontSize: narrow ? 11 : 12.5,
-              width: narrow ? width * 0.3 : width * 0.24, overflow: "truncate",
-              formatter: "{n|" + node.label.replace(/[{}|]/g, "") + "}", rich: { n: { color: look.ink, textBorderWidth: 3, textBorderColor: look.surface } }
+              show: true, position: place(node), color: look.ink, fontSize: font, distance: 6,
+              width: narrow ? width * 0.42 : most, overflow: "truncate", textBorderWidth: 3, textBorderColor: look.surface,
+              formatter: function () { return node.label; }
             },
             depth: node.depth, itemStyle: { color: node.colour, borderWidth: 0 }, url: node.url, text: node.text, cursor: node.url ? "pointer" : "default"
           };

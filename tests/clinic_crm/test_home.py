@@ -27,9 +27,9 @@ def base() -> Base:
 @pytest.mark.parametrize(
     ("lost", "visited", "sentence"),
     [
-        (34, 100, "34_% of the base is lost, 4 points above the 30_% norm."),
-        (29, 100, "29_% of the base is lost, 1 point below the 30_% norm."),
-        (30, 100, "30_% of the base is lost, exactly the 30_% norm."),
+        (34, 100, "34_% of the patients with a visit are lost, 4 points above the 30_% norm."),
+        (29, 100, "29_% of the patients with a visit are lost, 1 point below the 30_% norm."),
+        (30, 100, "30_% of the patients with a visit are lost, exactly the 30_% norm."),
         (0, 0, "No patient of the base has a completed visit yet."),
     ],
 )

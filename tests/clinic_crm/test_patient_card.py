@@ -115,7 +115,7 @@ def test_the_card_says_who_this_is_and_why(counted: Patient) -> None:
     assert "Recency: 5" in page or ">Recency</button>: 5" in page
     assert "of the expected cycle of 90 days" in page
     assert "sensitive" in page
-    assert "no word" in page and "allowed" in page
+    assert "not recorded" in page and "allowed" in page
 
 
 def test_every_number_of_the_reasons_can_be_recomputed(counted: Patient) -> None:

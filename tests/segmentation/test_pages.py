@@ -8,14 +8,17 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from segmentation.models import NightlyRun
 from segmentation.reports.boards import rfm_map
 from segmentation.selectors import flows
 from tests.segmentation.pages import AS_OF, MONTH_AGO, VIEW, Base, reader
 
 pytestmark = pytest.mark.django_db
 
-PAGES = ["/", "/segments/", "/segments/rfm/", "/segments/rfm/champions/", "/segments/rfm/cell/5-5/", "/night/status/"]
+PAGES = ["/", "/segments/", "/segments/rfm/", "/segments/rfm/champions/", "/segments/rfm/cell/5-5/", "/night/status/",
+         "/segments/rfm/champions/portrait/"]  # fmt: skip
 EXPORTS = ["/segments/rfm/champions/export/?format=csv", "/segments/rfm/cell/5-5/export/?format=csv"]
 ANY_CONTEXT = dict[str, Any]
 
@@ -200,6 +203,7 @@ LISTS = "?sort=money&after={key}&branch={branch}"
 
 @pytest.mark.parametrize(
     "url", ["/", "/segments/", "/segments/rfm/", "/segments/rfm/champions/", "/segments/rfm/cell/3-3/",
+            "/segments/rfm/champions/portrait/",
             "/segments/rfm/champions/" + LISTS, "/segments/rfm/cell/3-3/" + LISTS],
 )  # fmt: skip
 def test_pages_make_the_same_number_of_queries_for_few_and_for_many(
@@ -221,3 +225,31 @@ def test_pages_make_the_same_number_of_queries_for_few_and_for_many(
     more(40)
     assert queries_of(client, address) == few
     assert few <= 24
+
+
+def test_portrait_comes_after_the_page_and_is_counted_once_a_night(counted: Base) -> None:
+    for sex in ("female", "female", "female", "male"):
+        counted.member(counted.patient(sex=sex), "rfm", "champions")
+    client = reader(*VIEW)
+    page = client.get("/segments/rfm/champions/").content.decode()
+    assert 'hx-get="/segments/rfm/champions/portrait/"' in page
+    address = "/segments/rfm/champions/portrait/"
+    fragment = client.get(address, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in fragment and "75\N{NO-BREAK SPACE}%" in fragment
+    whole = client.get(address).content.decode()
+    assert "<html" in whole and "75\N{NO-BREAK SPACE}%" in whole
+    with CaptureQueriesContext(connection) as queries:
+        client.get(address)
+    assert not [query for query in queries if "hashint8" in query["sql"]]
+    lines = b"".join(client.get(f"{address}?download=portrait&format=csv").streaming_content)
+    assert lines.decode("utf-8-sig").splitlines()[1] == "Sex,female,0.75,0.75"
+
+
+def test_portrait_is_counted_anew_after_a_night(counted: Base) -> None:
+    counted.member(counted.patient(sex="male"), "rfm", "champions")
+    before = _context(reader(*VIEW).get("/segments/rfm/champions/portrait/"))["portrait"]
+    counted.member(counted.patient(sex="female"), "rfm", "champions")
+    run = NightlyRun.objects.get_or_create(as_of=AS_OF)[0]
+    NightlyRun.objects.filter(pk=run.pk).update(state=NightlyRun.State.DONE, finished_at=timezone.now())
+    after = _context(reader(*VIEW).get("/segments/rfm/champions/portrait/"))["portrait"]
+    assert (before.patients, after.patients) == (1, 2)
