@@ -4,6 +4,7 @@ Everything that differs between machines comes from the environment (see the tab
 `DATABASE_URL` / `REDIS_URL` the addresses of the embedded servers in `CLINIC_CRM_DATA` are used.
 """
 
+import logging
 from pathlib import Path
 
 import environ
@@ -211,10 +212,21 @@ CONTENT_SECURITY_POLICY = {
 }
 
 # --- Logs: to the terminal, where `up` prefixes them; never personal data ------------------------------------
+
+
+def _refusals_in_a_line(record: logging.LogRecord) -> bool:
+    """A refused request is no failure of ours: its traceback would only hide those that are."""
+    if getattr(record, "status_code", 500) < 500:
+        record.exc_info = None
+    return True
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"refusals": {"()": "django.utils.log.CallbackFilter", "callback": _refusals_in_a_line}},
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"django.request": {"filters": ["refusals"]}},
 }

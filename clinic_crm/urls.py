@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 from clinic_crm.health import health
 from clinic_crm.views import account, home, night, patient_card, patients
 
+handler404 = "clinic_crm.views.errors.page_not_found"
+
 urlpatterns = [
     path("", home.home, name="home"),
     path("night/run/", night.run_night, name="run_night"),

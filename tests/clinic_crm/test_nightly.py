@@ -295,6 +295,8 @@ def test_command_shows_progress_and_replays_a_series(patient: Any) -> None:
     ("arguments", "message"),
     [
         (["--as-of", "tomorrow"], "not a date"),
+        (["--as-of", "2199-01-31"], "has not come yet"),
+        (["--from", "2026-01-01", "--to", "2199-01-31"], "has not come yet"),
         (["--from", "2026-02-01", "--to", "2026-01-01"], "is after"),
         (["--to", "2026-01-01"], "needs --from"),
         (["--as-of", "2026-01-01", "--from", "2026-01-01"], "single date"),

@@ -44,8 +44,12 @@ class Command(BaseCommand):
         how = {"full": options["full"], "refit": options["refit"], "report": self._say}
         try:
             dates = self._dates(options)
+            today = timezone.localdate()
+            # Once lived through, it would keep every night before it from running.
+            if dates and dates[-1] > today:
+                raise CommandError(f"{dates[-1]} has not come yet: today is {today}.")
             if dates is None:
-                nightly.catch_up(timezone.localdate(), **how)
+                nightly.catch_up(today, **how)
             else:
                 nightly.run_nights(dates, allow_rewind=options["rewind"], **how)
         except nightly.NightIsRunning:
