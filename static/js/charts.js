@@ -98,7 +98,8 @@
         }
       }),
       xAxis: {
-        type: "time", axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false }, splitLine: { show: false },
+        // A day at least between two labels: figures are one a night, and of a single night the axis shows nothing else.
+        type: "time", minInterval: 24 * 3600 * 1000, axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false }, splitLine: { show: false },
         axisLabel: {
           color: look.quiet, hideOverlap: true,
           formatter: function (value) {
@@ -120,7 +121,7 @@
         return {
           name: s.name, type: s.type === "bar" ? "bar" : "line", data: s.data, yAxisIndex: s.axis || 0,
           stack: config.stack ? "all" : undefined, smooth: false, symbol: "circle", symbolSize: 5,
-          showSymbol: s.data.length < 16 && !config.stack, barMaxWidth: 22, z: s.type === "bar" ? 1 : 2,
+          showSymbol: s.data.length < (config.stack ? 2 : 16), barMaxWidth: 22, z: s.type === "bar" ? 1 : 2,
           itemStyle: { color: tint, borderRadius: s.type === "bar" ? [3, 3, 0, 0] : 0, opacity: s.type === "bar" ? 0.55 : 1 },
           lineStyle: { color: tint, width: config.stack ? 1 : 2.25 },
           areaStyle: config.stack ? { color: tint, opacity: 0.8 } : s.type === "area" ? { color: tint, opacity: 0.12 } : undefined,
