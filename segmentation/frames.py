@@ -98,7 +98,7 @@ def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> 
     grouped = f"GROUP BY {', '.join(wanted)}" if wanted else ""
     packs: list[tuple[Any, ...]] = []
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT min({key}), max({key}) FROM {table} WHERE {where}")
+        cursor.execute(f"SELECT min({key}), max({key}) FROM {table}")
         low, high = cursor.fetchone()
         for first in range(low, high + 1, SPAN) if low is not None else ():
             span = f"{where} AND {key} BETWEEN {first} AND {first + SPAN - 1}"
@@ -117,7 +117,7 @@ def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> 
     return pd.DataFrame({name: found[name] for name in columns}, copy=False)
 
 
-def _categories(texts: list[str], counts: list[int], order: NDArray[np.int64]) -> pd.Categorical:
+def _categories(texts: list[str], counts: list[int], order: NDArray[np.int64]) -> "pd.Categorical[str]":
     """`texts[i]` repeated `counts[i]` times, then put in order."""
     distinct = sorted(set(texts))
     codes = np.array([distinct.index(text) for text in texts], dtype=np.int32)

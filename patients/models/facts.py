@@ -204,6 +204,7 @@ class Feedback(SourcedModel):
                 condition=Q(score__isnull=True) | Q(score__range=(0, 10)), name="feedback_score_from_0_to_10"
             ),
         ]
+        indexes = [models.Index(fields=["given_at"], include=["patient", "complaint"], name="feedback_by_time")]
 
     def __str__(self) -> str:
         return f"{self.given_at:%Y-%m-%d} {self.score if self.score is not None else '—'}"
@@ -227,7 +228,10 @@ class Consent(models.Model):
         SERVICE = "service", _("service messages")
         MARKETING = "marketing", _("advertising")
 
-    patient = models.ForeignKey(Patient, models.CASCADE, related_name="consents", verbose_name=_("patient"))
+    # Looked up by patient through the constraint consent_word_once, which begins with the patient.
+    patient = models.ForeignKey(
+        Patient, models.CASCADE, related_name="consents", verbose_name=_("patient"), db_index=False
+    )  # fmt: skip
     channel = models.CharField(_("channel"), max_length=10, choices=Channel.choices)
     purpose = models.CharField(_("purpose"), max_length=10, choices=Purpose.choices)
     granted = models.BooleanField(_("granted"))
@@ -252,6 +256,15 @@ class Consent(models.Model):
             models.CheckConstraint(
                 condition=Q(until__isnull=True) | Q(until__gt=F("at")), name="consent_period_in_order"
             ),
+        ]
+        indexes = [
+            # Who may be written to is counted every night: millions of words of whom the table need not be read.
+            models.Index(
+                fields=["patient"],
+                include=["at", "until"],
+                condition=Q(purpose="marketing", granted=True),
+                name="consent_to_marketing",
+            )
         ]
 
     def __str__(self) -> str:

@@ -85,6 +85,10 @@ class Patient(SourcedModel, StubMixin):
             # For the data page: wrong birth dates and cards without a description, without reading the table.
             models.Index(fields=["birth_date"], condition=Q(birth_date__isnull=False), name="patient_by_birth_date"),
             models.Index(fields=["id"], condition=Q(stub=True), name="patient_stubs"),
+            # The few who are not counted: sums over facts leave them out without looking up everybody.
+            models.Index(
+                fields=["id"], condition=Q(deleted_at__isnull=False) | Q(merged_into__isnull=False), name="patient_gone"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from segmentation.models import BaseTotal, RfmCell, SegmentTotal
 from segmentation.services.night import Division, Night
 
+# Joining every fact with its patient would look up a million cards to leave out a few.
+_NOT_DELETED = "patient_id NOT IN (SELECT id FROM patients_patient WHERE deleted_at IS NOT NULL)"
+
 
 def refresh(night: Night) -> int:
     """Write the totals of `night.as_of` anew; return the number of rows. Inside the caller's transaction."""
@@ -133,17 +136,15 @@ def _last_30_days(as_of: datetime.date) -> tuple[int, Decimal]:
     window = {"since": as_of - datetime.timedelta(days=30), "as_of": as_of}
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT count(*) FROM patients_visit visit JOIN patients_patient patient ON patient.id = visit.patient_id "
-            "WHERE visit.starts_on > %(since)s AND visit.starts_on <= %(as_of)s AND visit.status = 'completed' "
-            "AND visit.deleted_at IS NULL AND patient.deleted_at IS NULL",
+            "SELECT count(*) FROM patients_visit "
+            "WHERE starts_on > %(since)s AND starts_on <= %(as_of)s AND status = 'completed' "
+            f"AND deleted_at IS NULL AND {_NOT_DELETED}",
             window,
         )
         visits = int(cursor.fetchone()[0])
         cursor.execute(
-            "SELECT COALESCE(sum(CASE WHEN payment.kind = 'refund' THEN -payment.amount ELSE payment.amount END), 0) "
-            "FROM patients_payment payment JOIN patients_patient patient ON patient.id = payment.patient_id "
-            "WHERE payment.paid_on > %(since)s AND payment.paid_on <= %(as_of)s "
-            "AND payment.deleted_at IS NULL AND patient.deleted_at IS NULL",
+            "SELECT COALESCE(sum(CASE WHEN kind = 'refund' THEN -amount ELSE amount END), 0) FROM patients_payment "
+            f"WHERE paid_on > %(since)s AND paid_on <= %(as_of)s AND deleted_at IS NULL AND {_NOT_DELETED}",
             window,
         )
         return visits, cursor.fetchone()[0]
@@ -153,13 +154,14 @@ def _reachable(as_of: datetime.date) -> int:
     """Patients whose consent to advertising on some channel was in force at the end of `as_of`."""
     with connection.cursor() as cursor:
         cursor.execute(
-            """
-            SELECT count(DISTINCT consent.patient_id)
-            FROM patients_consent consent JOIN patients_patient patient ON patient.id = consent.patient_id,
-                LATERAL (SELECT (%(as_of)s::date + 1)::timestamp AT TIME ZONE %(zone)s AS moment) AS night
-            WHERE consent.purpose = 'marketing' AND consent.granted AND consent.at < night.moment
-                AND (consent.until IS NULL OR consent.until >= night.moment)
-                AND patient.deleted_at IS NULL AND patient.merged_into_id IS NULL
+            f"""
+            SELECT count(DISTINCT patient_id)
+            FROM patients_consent, LATERAL (
+                SELECT (%(as_of)s::date + 1)::timestamp AT TIME ZONE %(zone)s AS moment
+            ) AS night
+            WHERE purpose = 'marketing' AND granted AND at < moment AND (until IS NULL OR until >= moment)
+                AND {_NOT_DELETED}
+                AND patient_id NOT IN (SELECT id FROM patients_patient WHERE merged_into_id IS NOT NULL)
             """,
             {"as_of": as_of, "zone": settings.TIME_ZONE},
         )

@@ -126,22 +126,22 @@ class _Night:
 
     def write(self, mine: str) -> int:
         self.build("night_metrics", writing.METRICS, key="patient_id", mine=mine.format(patient="person.id"))
-        stored = mine.format(patient="stored.patient_id")
-        return (
-            self.run(writing.DELETE_RHYTHMS, mine=stored)
-            + self.write_rhythms()
-            + self.run(writing.DELETE_METRICS, mine=stored)
-            + self.run(writing.UPSERT_METRICS)
-        )
+        return sum(self.bring(table, mine.format(patient="stored.patient_id")) for table in writing.TABLES)
 
-    def write_rhythms(self) -> int:
-        """The first filling writes millions of rows in the order of the key; the other index is built behind them."""
+    def bring(self, table: writing.Table, mine: str) -> int:
+        """Make the stored rows of `mine` equal to the fresh ones; return how many were removed and written."""
+        if self.value(f"SELECT NOT EXISTS (SELECT FROM {table.name})"):
+            return self.fill(table)
+        return self.run(table.delete, mine=mine) + self.run(table.upsert)
+
+    def fill(self, table: writing.Table) -> int:
+        """The first filling writes millions of rows: its indexes, the key among them, are built behind them."""
         with connection.cursor() as cursor:
-            cursor.execute(writing.READING_INDEXES)
-            dropped = cursor.fetchall()
-        for name, _definition in dropped:
-            self.run(f"DROP INDEX {name}")
-        written = self.run(writing.UPSERT_RHYTHMS)
-        for _name, definition in dropped:
-            self.run(definition)
+            cursor.execute(writing.INDEXES, [table.name])
+            indexes = cursor.fetchall()
+        for drop, _create in indexes:
+            self.run(drop)
+        written = self.run(table.insert)
+        for _drop, create in indexes:
+            self.run(create)
         return written

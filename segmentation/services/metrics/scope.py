@@ -11,12 +11,15 @@ INSERT INTO night_touched (card) SELECT DISTINCT patient_id FROM consumed
 """
 FORGET_CHANGES = "DELETE FROM patients_changedpatient"
 
-# Whose numbers move because time has passed: facts that came into effect, appointments that went by, and facts that
-# left the window of 365 days since the last night.
+# Whose numbers move because time has passed: facts that came into effect, appointments that went by (one on the night's
+# own day is still ahead), and facts that left the window of 365 days since the last night.
 MOVED_BY_TIME = """
 INSERT INTO night_touched (card)
 SELECT patient_id FROM patients_visit
-WHERE starts_on BETWEEN %(previous)s::date AND %(as_of)s::date
+WHERE starts_on > %(previous)s::date AND starts_on <= %(as_of)s::date AND status NOT IN ('booked', 'confirmed')
+UNION ALL
+SELECT patient_id FROM patients_visit
+WHERE starts_on >= %(previous)s::date AND starts_on < %(as_of)s::date AND status IN ('booked', 'confirmed')
 UNION ALL
 SELECT patient_id FROM patients_visit
 WHERE starts_on > %(previous)s::date - 365 AND starts_on <= %(as_of)s::date - 365

@@ -1,5 +1,7 @@
 """SQL that puts the summaries together and writes only the rows that differ."""
 
+from typing import NamedTuple
+
 from django.db.models import Model
 
 from segmentation.models import Metrics, ServiceRhythm
@@ -46,7 +48,16 @@ WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL AND {mine}
 """
 
 
-def _statements(model: type[Model], fresh: str, key: list[str], ignored: list[str]) -> tuple[str, str]:
+class Table(NamedTuple):
+    """How a table is brought to what was computed: `insert` when it is empty, otherwise `delete` and `upsert`."""
+
+    name: str
+    insert: str
+    delete: str  # with a place `{mine}` for the condition that says whose rows are being rewritten
+    upsert: str
+
+
+def _table(model: type[Model], fresh: str, key: list[str], ignored: list[str]) -> Table:
     table = model._meta.db_table
     columns = [field.column for field in model._meta.concrete_fields if field.column]
     values = [column for column in columns if column not in key]
@@ -56,27 +67,37 @@ def _statements(model: type[Model], fresh: str, key: list[str], ignored: list[st
         return ", ".join(f"{alias}.{column}" for column in compared)
 
     same = " AND ".join(f"fresh.{column} = stored.{column}" for column in key)
-    upsert = f"""
+    insert = f"""
         INSERT INTO {table} ({", ".join(columns)})
-        SELECT {", ".join(f"fresh.{column}" for column in columns)}
-        FROM {fresh} AS fresh LEFT JOIN {table} AS stored ON {same}
+        SELECT {", ".join(f"fresh.{column}" for column in columns)} FROM {fresh} AS fresh
+    """
+    upsert = f"""
+        {insert} LEFT JOIN {table} AS stored ON {same}
         WHERE stored.{key[0]} IS NULL OR ({row("fresh")}) IS DISTINCT FROM ({row("stored")})
         ON CONFLICT ({", ".join(key)}) DO UPDATE SET {", ".join(f"{column} = EXCLUDED.{column}" for column in values)}
     """
-    # The doubled braces leave a place for the condition that says whose rows are being rewritten.
     delete = f"""
         DELETE FROM {table} AS stored
         WHERE NOT EXISTS (SELECT FROM {fresh} AS fresh WHERE {same}) AND {{mine}}
     """
-    return upsert, delete
+    return Table(table, insert, delete, upsert)
 
 
-# Indexes that only speed up reading: a table that is filled for the first time is faster indexed afterwards.
-READING_INDEXES = """
-SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
-WHERE indrelid = 'segmentation_servicerhythm'::regclass AND NOT indisunique
-    AND NOT EXISTS (SELECT FROM segmentation_servicerhythm)
+# How to drop and to create again every index of a table, the one behind its primary key by its constraint.
+INDEXES = """
+SELECT
+    CASE WHEN conname IS NULL THEN format('DROP INDEX %%s', indexrelid::regclass)
+        ELSE format('ALTER TABLE %%s DROP CONSTRAINT %%I', indrelid::regclass, conname) END,
+    CASE WHEN conname IS NULL THEN pg_get_indexdef(indexrelid)
+        ELSE format(
+            'ALTER TABLE %%s ADD CONSTRAINT %%I %%s', indrelid::regclass, conname, pg_get_constraintdef(key.oid)
+        ) END
+FROM pg_index LEFT JOIN pg_constraint AS key ON conindid = indexrelid AND contype IN ('p', 'u')
+WHERE indrelid = %s::regclass
+ORDER BY indexrelid
 """
 
-UPSERT_METRICS, DELETE_METRICS = _statements(Metrics, "night_metrics", ["patient_id"], ["as_of"])
-UPSERT_RHYTHMS, DELETE_RHYTHMS = _statements(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"], [])
+TABLES = (
+    _table(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"], []),
+    _table(Metrics, "night_metrics", ["patient_id"], ["as_of"]),
+)
