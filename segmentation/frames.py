@@ -117,7 +117,7 @@ def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> 
     return pd.DataFrame({name: found[name] for name in columns}, copy=False)
 
 
-def _categories(texts: list[str], counts: list[int], order: NDArray[np.int64]) -> "pd.Categorical[str]":
+def _categories(texts: list[str], counts: list[int], order: NDArray[np.int64]) -> pd.Categorical[str]:
     """`texts[i]` repeated `counts[i]` times, then put in order."""
     distinct = sorted(set(texts))
     codes = np.array([distinct.index(text) for text in texts], dtype=np.int32)
