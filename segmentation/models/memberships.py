@@ -24,7 +24,7 @@ class Membership(models.Model):
     entered_on = models.DateField(_("entered"))
     left_on = models.DateField(_("left"), null=True)
     cause = models.JSONField(_("cause"), null=True)
-    money = models.DecimalField(_("money at stake, ₽"), max_digits=14, decimal_places=2, null=True)
+    money = models.DecimalField(_("money at stake, ₽"), max_digits=20, decimal_places=2, null=True)
 
     class Meta:
         verbose_name = _("membership")
@@ -63,10 +63,10 @@ class SegmentTotal(models.Model):
     entered = models.PositiveIntegerField(_("entered"), default=0)
     left = models.PositiveIntegerField(_("left"), default=0)
     visits_365 = models.PositiveIntegerField(_("visits within 365 days"), default=0)
-    money = models.DecimalField(_("paid in all"), max_digits=16, decimal_places=2, default=0)
-    money_365 = models.DecimalField(_("paid within 365 days"), max_digits=16, decimal_places=2, default=0)
-    margin_365 = models.DecimalField(_("margin of 365 days"), max_digits=16, decimal_places=2, default=0)
-    ltv = models.DecimalField(_("mean LTV"), max_digits=14, decimal_places=2, null=True)
+    money = models.DecimalField(_("paid in all"), max_digits=20, decimal_places=2, default=0)
+    money_365 = models.DecimalField(_("paid within 365 days"), max_digits=20, decimal_places=2, default=0)
+    margin_365 = models.DecimalField(_("margin of 365 days"), max_digits=20, decimal_places=2, default=0)
+    ltv = models.DecimalField(_("mean LTV"), max_digits=20, decimal_places=2, null=True)
 
     class Meta:
         verbose_name = _("segment total")
@@ -87,7 +87,7 @@ class RfmCell(models.Model):
     f = models.SmallIntegerField()
     m = models.SmallIntegerField()
     patients = models.PositiveIntegerField(_("patients"), default=0)
-    money_365 = models.DecimalField(_("paid within 365 days"), max_digits=16, decimal_places=2, default=0)
+    money_365 = models.DecimalField(_("paid within 365 days"), max_digits=20, decimal_places=2, default=0)
 
     class Meta:
         verbose_name = _("RFM cell")

@@ -22,7 +22,8 @@ def _count(label: Any) -> models.IntegerField:
 
 
 def _money(label: Any) -> models.DecimalField:
-    return models.DecimalField(label, max_digits=14, decimal_places=2, default=0, db_default=0)
+    # Wider than a payment: sums of what a confused source has posted must not stop the night of the whole clinic.
+    return models.DecimalField(label, max_digits=20, decimal_places=2, default=0, db_default=0)
 
 
 def _reference(model: type[models.Model]) -> models.ForeignKey:
@@ -59,7 +60,7 @@ class Metrics(models.Model):
     discount = _money(_("discounts given"))
     discount_share = models.FloatField(_("discount share"), null=True, help_text=_("Discounts ÷ full price."))
     average_bill = models.DecimalField(
-        _("average bill"), max_digits=14, decimal_places=2, null=True, help_text=_("Paid in all ÷ visits.")
+        _("average bill"), max_digits=20, decimal_places=2, null=True, help_text=_("Paid in all ÷ visits.")
     )
     # Rhythm
     lifetime_days = models.IntegerField(_("lifetime, days"), null=True, help_text=_("First visit to last visit."))
@@ -145,7 +146,7 @@ class Score(models.Model):
     r = models.SmallIntegerField(_("recency score"), default=0)
     f = models.SmallIntegerField(_("frequency score"), default=0)
     m = models.SmallIntegerField(_("money score"), default=0)
-    ltv = models.DecimalField(_("LTV, ₽"), max_digits=14, decimal_places=2, null=True)
+    ltv = models.DecimalField(_("LTV, ₽"), max_digits=20, decimal_places=2, null=True)
     value_reasons = ArrayField(models.CharField(max_length=30), default=list, blank=True)
     profit_band = models.SmallIntegerField(
         _("profit band"), null=True, help_text=_("1 low, 2 middle, 3 high margin within the base.")

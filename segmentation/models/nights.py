@@ -83,14 +83,14 @@ class BaseTotal(models.Model):
     with_appointment = models.PositiveIntegerField(_("with an appointment"), default=0)
     visits_30 = models.PositiveIntegerField(_("visits within 30 days"), default=0)
     visits_365 = models.PositiveIntegerField(_("visits within 365 days"), default=0)
-    money_30 = models.DecimalField(_("income of 30 days, ₽"), max_digits=16, decimal_places=2, default=0)
-    money_365 = models.DecimalField(_("income of 365 days, ₽"), max_digits=16, decimal_places=2, default=0)
+    money_30 = models.DecimalField(_("income of 30 days, ₽"), max_digits=20, decimal_places=2, default=0)
+    money_365 = models.DecimalField(_("income of 365 days, ₽"), max_digits=20, decimal_places=2, default=0)
     average_bill = models.DecimalField(
-        _("average bill, ₽"), max_digits=12, decimal_places=2, null=True, blank=True,
+        _("average bill, ₽"), max_digits=20, decimal_places=2, null=True, blank=True,
         help_text=_("Income of 365 days ÷ completed visits of 365 days."),
     )  # fmt: skip
     ltv = models.DecimalField(
-        _("mean LTV, ₽"), max_digits=14, decimal_places=2, null=True, blank=True,
+        _("mean LTV, ₽"), max_digits=20, decimal_places=2, null=True, blank=True,
         help_text=_("Mean of LTV = average bill × frequency × lifetime over patients with a visit."),
     )  # fmt: skip
     nps = models.FloatField(
