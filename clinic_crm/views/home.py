@@ -89,7 +89,9 @@ def _lost(total: BaseTotal, before: BaseTotal | None) -> dict[str, Any]:
     change = lost - was if lost is not None and was is not None else None
     return {
         "term": "lost", "value": wording.share(lost),
-        "change": wording.points(change) if change is not None else "", "tone": _tone(change, good=-1),
+        "change": wording.points(change) if change is not None else "",
+        # What is written as 0.0 has no colour.
+        "tone": _tone(round(change, 3), good=-1) if change is not None else "",
         "of": _("of patients with a visit; norm up to %(norm)s") % {"norm": wording.share(headlines.LOST_NORM)},
     }  # fmt: skip
 
