@@ -125,23 +125,25 @@ class _Night:
         self.build("night_habits", rhythms.HABITS, key="patient")
 
     def write(self, mine: str) -> int:
-        self.build("night_metrics", writing.METRICS, key="patient_id", mine=mine.format(patient="person.id"))
-        return sum(self.bring(table, mine.format(patient="stored.patient_id")) for table in writing.TABLES)
+        people, stored = (mine.format(patient=column) for column in ("person.id", "stored.patient_id"))
+        return sum(self.bring(table, people=people, stored=stored) for table in writing.TABLES)
 
-    def bring(self, table: writing.Table, mine: str) -> int:
-        """Make the stored rows of `mine` equal to the fresh ones; return how many were removed and written."""
+    def bring(self, table: writing.Table, *, people: str, stored: str) -> int:
+        """Make the stored rows equal to the fresh ones; return how many were removed and written."""
         if self.value(f"SELECT NOT EXISTS (SELECT FROM {table.name})"):
-            return self.fill(table)
-        return self.run(table.delete, mine=mine) + self.run(table.upsert)
+            return self.fill(table, people)
+        if table.fresh:
+            self.build("night_metrics", table.fresh, key="patient_id", people=people)
+        return self.run(table.delete, stored=stored) + self.run(table.upsert)
 
-    def fill(self, table: writing.Table) -> int:
+    def fill(self, table: writing.Table, people: str) -> int:
         """The first filling writes millions of rows: its indexes, the key among them, are built behind them."""
         with connection.cursor() as cursor:
             cursor.execute(writing.INDEXES, [table.name])
             indexes = cursor.fetchall()
         for drop, _create in indexes:
             self.run(drop)
-        written = self.run(table.insert)
+        written = self.run(table.insert, people=people)
         for _drop, create in indexes:
             self.run(create)
         return written

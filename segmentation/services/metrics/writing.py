@@ -9,7 +9,6 @@ from segmentation.services.metrics import rhythms
 
 # Every living patient, from leads without a visit on; merged cards count for the card that was kept.
 METRICS = """
-CREATE TEMPORARY TABLE night_metrics ON COMMIT DROP AS
 SELECT person.id AS patient_id, %(as_of)s::date AS as_of,
     night_visits.first_visit_on, night_visits.last_visit_on,
     COALESCE(night_visits.visits, 0) AS visits, COALESCE(night_days.visit_days, 0) AS visit_days,
@@ -44,20 +43,25 @@ LEFT JOIN night_words ON night_words.patient = person.id
 LEFT JOIN night_payments ON night_payments.patient = person.id
 LEFT JOIN night_feedback ON night_feedback.patient = person.id
 LEFT JOIN night_habits ON night_habits.patient = person.id
-WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL AND {mine}
+WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL AND {people}
 """
 
 
 class Table(NamedTuple):
-    """How a table is brought to what was computed: `insert` when it is empty, otherwise `delete` and `upsert`."""
+    """How a table is brought to what was computed: `insert` when it is empty, otherwise `delete` and `upsert`.
+
+    The condition that says whose rows are meant has a place `{people}` in `fresh` and `insert`, `{stored}` in `delete`.
+    """
 
     name: str
+    fresh: str  # a temporary table to be built before rows are compared, if they are not in one already
     insert: str
-    delete: str  # with a place `{mine}` for the condition that says whose rows are being rewritten
+    delete: str
     upsert: str
 
 
-def _table(model: type[Model], fresh: str, key: list[str], ignored: list[str]) -> Table:
+def _table(model: type[Model], source: str, key: list[str], *, fresh: str = "", ignored: tuple[str, ...] = ()) -> Table:
+    """Rows of the query `source` become rows of the model, compared where they are or in the table `fresh`."""
     table = model._meta.db_table
     columns = [field.column for field in model._meta.concrete_fields if field.column]
     values = [column for column in columns if column not in key]
@@ -69,18 +73,18 @@ def _table(model: type[Model], fresh: str, key: list[str], ignored: list[str]) -
     same = " AND ".join(f"fresh.{column} = stored.{column}" for column in key)
     insert = f"""
         INSERT INTO {table} ({", ".join(columns)})
-        SELECT {", ".join(f"fresh.{column}" for column in columns)} FROM {fresh} AS fresh
-    """
-    upsert = f"""
-        {insert} LEFT JOIN {table} AS stored ON {same}
+        SELECT {", ".join(f"fresh.{column}" for column in columns)} FROM"""
+    computed = fresh or source
+    upsert = f"""{insert} {computed} AS fresh LEFT JOIN {table} AS stored ON {same}
         WHERE stored.{key[0]} IS NULL OR ({row("fresh")}) IS DISTINCT FROM ({row("stored")})
         ON CONFLICT ({", ".join(key)}) DO UPDATE SET {", ".join(f"{column} = EXCLUDED.{column}" for column in values)}
     """
     delete = f"""
         DELETE FROM {table} AS stored
-        WHERE NOT EXISTS (SELECT FROM {fresh} AS fresh WHERE {same}) AND {{mine}}
+        WHERE NOT EXISTS (SELECT FROM {computed} AS fresh WHERE {same}) AND {{stored}}
     """
-    return Table(table, insert, delete, upsert)
+    create = f"CREATE TEMPORARY TABLE {fresh} ON COMMIT DROP AS {source}" if fresh else ""
+    return Table(table, create, f"{insert} {source} AS fresh", delete, upsert)
 
 
 # How to drop and to create again every index of a table, the one behind its primary key by its constraint.
@@ -98,6 +102,6 @@ ORDER BY indexrelid
 """
 
 TABLES = (
-    _table(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"], []),
-    _table(Metrics, "night_metrics", ["patient_id"], ["as_of"]),
+    _table(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"]),
+    _table(Metrics, f"({METRICS})", ["patient_id"], fresh="night_metrics", ignored=("as_of",)),
 )
