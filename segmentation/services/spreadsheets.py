@@ -23,7 +23,8 @@ SHEET_ROWS = 1_048_575
 _CHUNK = 500
 _EPOCH = dt.date(1899, 12, 30)
 _STYLES = {"date": 2, "money": 3, "share": 4}
-_UNREADABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)])
+# What XML cannot hold: with one of them in a name the whole file would not open.
+_UNREADABLE = dict.fromkeys([*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0xFFFE, 0xFFFF])
 
 
 def _harmless(text: str) -> str:

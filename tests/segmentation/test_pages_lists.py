@@ -186,6 +186,11 @@ def test_excel_file_goes_on_on_the_next_sheet(monkeypatch: pytest.MonkeyPatch) -
     assert [[cell.value for cell in sheet["A"]] for sheet in book] == [["n", 0, 1], ["n", 2, 3], ["n", 4]]
 
 
+def test_characters_that_xml_cannot_hold_do_not_spoil_the_excel_file() -> None:
+    file = b"".join(spreadsheets.xlsx_chunks([("x", "text")], [["a\x00\x0b\x1f\ufffe\uffff<&>b"]]))
+    assert openpyxl.load_workbook(io.BytesIO(file)).active["A2"].value == "a<&>b"
+
+
 @pytest.mark.parametrize(
     ("text", "cell"),
     [("=HYPERLINK()", "'=HYPERLINK()"), ("@x", "'@x"), ("-5", "'-5"), ("+79161234567", "+79161234567"),
