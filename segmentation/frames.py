@@ -110,7 +110,8 @@ def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> 
     rows = np.frombuffer(b"".join(pack[-1] for pack in packs), dtype)
     # Rows come in any order: several processes have read them.
     order = np.argsort(rows[key].astype(np.int64))
-    found: dict[str, Any] = {name: wire.native(rows[name][order]) for name, wire in fixed.items()}
+    rows = rows.view(f"V{dtype.itemsize}")[order].view(dtype)
+    found: dict[str, Any] = {name: wire.native(rows[name]) for name, wire in fixed.items()}
     counts = [len(pack[-1]) // dtype.itemsize for pack in packs]
     for position, name in enumerate(texts):
         found[name] = _categories([pack[position] for pack in packs], counts, order)

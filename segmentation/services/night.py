@@ -156,6 +156,8 @@ def _registered_after(as_of: datetime.date) -> Ids:
 
 def spread(patients: Ids, ids: Ids, values: NDArray[Any], missing: Any) -> NDArray[Any]:
     """`values` (one per id, in any order) along the sorted `patients`."""
+    if np.array_equal(ids, patients):  # on most nights nobody has come or gone
+        return values.copy()
     result = np.full(len(patients), missing, dtype=values.dtype)
     if not len(patients) or not len(ids):
         return result
