@@ -71,11 +71,32 @@ def _split(stream: TextIO, layout: Layout) -> Iterator[tuple[int, Cells]]:
         for number, line in enumerate(stream, 1):
             yield number, line.split()
         return
-    reader = csv.reader(stream, delimiter=layout.delimiter, quotechar=layout.quote)
+    own: list[str] = []  # the lines of the row being read
+
+    def noted() -> Iterator[str]:
+        for line in stream:
+            own.append(line)
+            yield line
+
+    reader = csv.reader(noted(), delimiter=layout.delimiter, quotechar=layout.quote)
     first = 1
     for cells in reader:
+        if len(own) > 1:
+            _check_closed(own, first, layout)
         yield first, cells
         first = reader.line_num + 1
+        own.clear()
+
+
+def _check_closed(lines: list[str], first: int, layout: Layout) -> None:
+    """A quotation mark that nobody closes makes one cell of the rest of the file: its rows would be lost silently."""
+    try:
+        list(csv.reader(lines, delimiter=layout.delimiter, quotechar=layout.quote, strict=True))
+    except csv.Error as error:
+        if "end of data" in str(error):
+            raise FileError(
+                _("Line %(line)s: a quotation mark is opened and never closed.") % {"line": first}
+            ) from error
 
 
 def _count_lines(path: Path) -> int:

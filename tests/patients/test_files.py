@@ -140,6 +140,20 @@ def test_csv_keeps_line_numbers_over_quoted_line_breaks_and_blank_lines(tmp_path
     assert list(found.rows) == [(2, ["1", "a\nb"]), (5, ["2", "c"])]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_quotation_mark_that_is_never_closed_does_not_swallow_the_rest_of_the_file(tmp_path: Path, end: str) -> None:
+    (tmp_path / "rows.csv").write_text(end.join(["id,who", "1,x", '2,"open', "3,y", "4,z", ""]), newline="")
+    table = open_table(tmp_path / "rows.csv", parse_mapping(mapping()).layout)
+    with pytest.raises(FileError, match=r"\b3\b"):
+        list(table.rows)
+
+
+def test_quotation_marks_inside_a_cell_are_letters(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text('id,who\n1,"Ромашка" ООО\n2,ООО "Лютик"\n3,"a\nb"\n')
+    table = open_table(tmp_path / "rows.csv", parse_mapping(mapping()).layout)
+    assert [cells[1] for _line, cells in table.rows] == ["Ромашка ООО", 'ООО "Лютик"', "a\nb"]
+
+
 def test_cp1251_is_read_when_the_mapping_says_so(tmp_path: Path) -> None:
     head = '[file]\nencoding = "cp1251"\ndelimiter = ";"\n'
     found = table(tmp_path, "код;имя\n1;Ёлкина\n".encode("cp1251"), head)
