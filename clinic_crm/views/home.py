@@ -40,10 +40,11 @@ def home(request: HttpRequest) -> HttpResponseBase:
     if answer:
         return answer
     worse, better = _biggest_moves(total)
+    first_visit = overview.first_visit_day()
     context = {
         "total": total,
-        "headline": headlines.of_base(total),
-        "tiles": _tiles(total, before),
+        "headline": headlines.of_base(total, first_visit),
+        "tiles": _tiles(total, before, too_young=headlines.too_young(total, first_visit)),
         "income": income,
         "night": night,
         "worse": worse,
@@ -62,10 +63,12 @@ def _biggest_moves(total: BaseTotal) -> tuple[list[flows.Flow], list[flows.Flow]
     return worse[:MOVES_SHOWN], better[:MOVES_SHOWN]
 
 
-def _tiles(total: BaseTotal, before: BaseTotal | None) -> list[dict[str, Any]]:
+def _tiles(total: BaseTotal, before: BaseTotal | None, *, too_young: bool) -> list[dict[str, Any]]:
     """Variables of components/_stat.html, tile by tile."""
     since = _("since %(date)s") % {"date": wording.short_day(before.as_of)} if before else ""
     compared = [write(total, before) for write in (_base, _lost, _ltv, _average_bill, _nps)]
+    if too_young:
+        compared[1] = {**compared[1], "tone": "", "notice": _("less than a year of visits")}
     return [{**tile, "since": since} for tile in (*compared, _reach(total))]
 
 

@@ -31,7 +31,7 @@ class RfmForm(forms.Form):
         ),
     )  # fmt: skip
     default_cycle_days = forms.IntegerField(
-        label=_("cycle when it is not known, days"), initial=365, min_value=1, max_value=3650,
+        label=_("cycle when it is not known, days"), initial=180, min_value=1, max_value=3650,
         help_text=_("A patient with one visit and no recall interval is expected back after so many days."),
     )  # fmt: skip
     shortest_cycle_days = forms.IntegerField(

@@ -1,5 +1,7 @@
 """The one sentence on top of a page: what its numbers mean today."""
 
+import datetime as dt
+
 from django.utils.translation import gettext as _
 
 from patients import wording
@@ -10,15 +12,26 @@ from segmentation.selectors.overview import Division, Part
 LOST_NORM = 0.30
 # A reach between these shares of the base is good.
 GOOD_REACH = (0.30, 0.60)
+# In a base with a shorter history nobody can have stayed away long enough to be lost.
+SHORTEST_HISTORY = 365
 # A score from fewer answers than this says so.
 FEW_ANSWERS = 30
 
 
-def of_base(total: BaseTotal) -> str:
+def too_young(total: BaseTotal, first_visit: dt.date | None) -> bool:
+    """Whether the visits cover less than a year: then the share of the lost says nothing."""
+    return first_visit is not None and (total.as_of - first_visit).days < SHORTEST_HISTORY
+
+
+def of_base(total: BaseTotal, first_visit: dt.date | None = None) -> str:
     """How much of the base is lost, against the norm."""
     lost = total.lost_share
     if lost is None:
         return _("No patient of the base has a completed visit yet.")
+    if first_visit and too_young(total, first_visit):
+        return _("The visits cover %(days)s: too few to say who is lost.") % {
+            "days": wording.days((total.as_of - first_visit).days + 1)
+        }
     words = {"share": wording.share(lost), "norm": wording.share(LOST_NORM)}
     over = round(lost * 100) - round(LOST_NORM * 100)
     if over == 0:

@@ -189,6 +189,9 @@ def _flow_picture(flows: Sequence[Flow], nodes: list[dict[str, Any]], links: lis
         columns=_flow_columns(),
         rows=_flow_rows(flows),
         config={"kind": "sankey", "nodes": nodes, "links": links},
-        empty=_("Nobody moved within this period. Choose a longer one."),
+        empty=_(
+            "Nobody moved within this period. A move shows when two nights differ: choose a longer period, or wait "
+            "for the next night."
+        ),
         height=max(220, 60 + 44 * widest),
     )

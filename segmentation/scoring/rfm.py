@@ -25,9 +25,11 @@ def cell_segment(r: int, f: int, m: int) -> str:
         return "cant_lose"
     if r >= 3 and f + m >= 7:
         return "loyal"
-    if r >= 4:
-        return "new" if f == 1 else "promising"
-    if r == 3:
+    if r == 5 and f == 1:
+        return "new"
+    if r >= 4 and f > 1:
+        return "promising"
+    if r >= 3:
         return "needs_attention"
     if f + m >= 6:
         return "at_risk"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from patients.models import Visit
 from segmentation.models import BaseTotal, NightlyRun, RfmCell, Segment, Segmentation, SegmentTotal
 
 # A comparison "since a month ago" takes the last night at least this long before.
@@ -81,6 +82,11 @@ def night_before(dates: Iterable[dt.date], as_of: dt.date, gap: dt.timedelta = M
 def base_history() -> list[BaseTotal]:
     """Every stored night of the base, the first first."""
     return list(BaseTotal.objects.order_by("as_of"))
+
+
+def first_visit_day() -> dt.date | None:
+    """The first day of the base's history; one look at the index of days."""
+    return Visit.objects.order_by("starts_on").values_list("starts_on", flat=True).first()
 
 
 def divisions(as_of: dt.date | None, before: dt.date | None, code: str = "") -> list[Division]:

@@ -42,6 +42,8 @@ def segments(request: HttpRequest) -> HttpResponseBase:
         "sections": [boards.section(division) for division in divisions],
         "rfm": rfm,
         "filters": [night_filter(night, nights), *([rfm.filter()] if rfm else [])],
+        "without_money": any(division.patients for division in divisions)
+        and not any(division.money_365 for division in divisions),
         "current": night == (nights[0] if nights else None),
     }
     return render(request, "segmentation/segments.html", context)

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from clinic_crm import nightly
 from clinic_crm.views.night import night_state
+from patients.models import Integration, Patient, Visit
 from segmentation.models import BaseTotal, NightlyRun, NightlyStep
 from segmentation.reports import headlines
 from tests.segmentation.pages import AS_OF, MONTH_AGO, VIEW, Base, reader
@@ -38,6 +39,20 @@ def test_headline_holds_the_lost_against_the_norm(lost: int, visited: int, sente
 
     with translation.override("en"):
         assert headlines.of_base(BaseTotal(lost=lost, visited=visited)) == sentence.replace("_", NBSP)
+
+
+def test_a_base_younger_than_a_year_is_not_praised_for_having_lost_nobody(base: Base) -> None:
+    base.night(AS_OF, visited=100, lost=0, visits_365=100)
+    source = Integration.objects.create(code="young")
+    patient = Patient.objects.create(source=source, external_id="p")
+    Visit.objects.create(
+        source=source, external_id="v", patient=patient, status="completed",
+        starts_on=AS_OF - dt.timedelta(days=41), starts_at=timezone.now(),
+    )  # fmt: skip
+    answer = reader(*VIEW).get("/")
+    assert answer.context["headline"] == "The visits cover 42 days: too few to say who is lost."
+    assert {tile["term"]: tile for tile in answer.context["tiles"]}["lost"]["notice"] == "less than a year of visits"
+    assert "No payment of the last 365 days is known" in answer.content.decode()
 
 
 def _tiles(client: Client) -> dict[str, dict[str, Any]]:

@@ -107,7 +107,7 @@ class Clinic:
         return found
 
     def _rfm(self, row: Row, before: Conclusion, found: Conclusion, as_of: Day) -> None:
-        cycle = max(row["cycle_days"], 30) if row["cycle_days"] is not None else 365
+        cycle = max(row["cycle_days"], 30) if row["cycle_days"] is not None else 180
         cycles = (as_of - row["last_visit_on"]).days / cycle
         found.r = 6 - band(cycles, [1, 1.5, 2, 3], 6 - before.r if before.r else None)
         if cycles > 1 or (row["due_on"] and row["due_on"] < as_of):
@@ -223,9 +223,9 @@ def rfm_segment(r: int, f: int, m: int) -> str:
         (r >= 4 and f >= 4 and m >= 4, "champions"),
         (r <= 2 and f >= 4 and m >= 4, "cant_lose"),
         (r >= 3 and f + m >= 7, "loyal"),
-        (r >= 4 and f == 1, "new"),
-        (r >= 4, "promising"),
-        (r == 3, "needs_attention"),
+        (r == 5 and f == 1, "new"),
+        (r >= 4 and f >= 2, "promising"),
+        (r >= 3, "needs_attention"),
         (f + m >= 6, "at_risk"),
         (r == 2, "hibernating"),
     )
