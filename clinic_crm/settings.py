@@ -228,5 +228,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {"django.request": {"filters": ["refusals"]}},
+    # axes tells every login in four lines; its refusals are warnings.
+    "loggers": {"django.request": {"filters": ["refusals"]}, "axes": {"level": "WARNING"}},
 }
