@@ -1,36 +1,62 @@
 """What the nights wrote, read-only: it follows from the facts and is written anew by the next night."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from patients.admin.base import FactAdmin
-from segmentation.models import BaseTotal, Membership, Metrics, Score, SegmentTotal
+from patients.models import Patient
+from segmentation.models import BaseTotal, Membership, Metrics, Score, Segment, Segmentation, SegmentTotal
+
+
+class OfPatient(FactAdmin):
+    """Columns that refer to others are named here: in these large tables they have no name in the reader's language."""
+
+    @admin.display(description=_("Patient"))
+    def who(self, row: Membership | Metrics | Score) -> Patient:
+        return row.patient
 
 
 @admin.register(Membership)
-class MembershipAdmin(FactAdmin):
-    list_display = ["patient", "segmentation", "segment", "came_from", "entered_on", "left_on", "money"]
+class MembershipAdmin(OfPatient):
+    list_display = ["who", "division", "current", "previous", "entered_on", "left_on", "money"]
     list_select_related = ["patient", "segmentation", "segment", "came_from"]
+
+    @admin.display(description=_("Segmentation"))
+    def division(self, membership: Membership) -> Segmentation:
+        return membership.segmentation
+
+    @admin.display(description=_("Segment"))
+    def current(self, membership: Membership) -> Segment:
+        return membership.segment
+
+    @admin.display(description=_("From segment"))
+    def previous(self, membership: Membership) -> Segment | None:
+        return membership.came_from
 
 
 @admin.register(Metrics)
-class MetricsAdmin(FactAdmin):
-    list_display = ["patient", "as_of", "visits", "last_visit_on", "money", "average_bill", "due_on"]
+class MetricsAdmin(OfPatient):
+    list_display = ["who", "as_of", "visits", "last_visit_on", "money", "average_bill", "due_on"]
     list_select_related = ["patient"]
 
 
 @admin.register(Score)
-class ScoreAdmin(FactAdmin):
-    list_display = ["patient", "r", "f", "m", "ltv", "lifecycle_reason"]
+class ScoreAdmin(OfPatient):
+    list_display = ["who", "r", "f", "m", "ltv", "lifecycle_reason"]
     list_select_related = ["patient"]
 
 
 @admin.register(SegmentTotal)
 class SegmentTotalAdmin(FactAdmin):
-    list_display = ["as_of", "segment", "patients", "entered", "left", "money_365", "ltv"]
+    list_display = ["as_of", "of", "patients", "entered", "left", "money_365", "ltv"]
     list_select_related = ["segment"]
     list_filter = [("segment__segmentation", RelatedDropdownFilter)]
     patient_path = ""
+
+    @admin.display(description=_("Segment"))
+    def of(self, total: SegmentTotal) -> Segment:
+        return total.segment
 
 
 @admin.register(BaseTotal)

@@ -49,4 +49,7 @@ SAYINGS = {
 def say(kind: str, context: Mapping[str, Any] | None = None) -> str:
     """The sentence for one kind of error."""
     sentence = _(SAYINGS.get(kind, SAYINGS["nothing"]))
+    if context and kind == "literal_error":
+        # pydantic joins the words in English: 'booked', 'completed' or 'cancelled'.
+        context = {"expected": str(context["expected"]).replace(" or ", ", ").replace("'", "")}
     return sentence % context if context and "%(" in sentence else sentence

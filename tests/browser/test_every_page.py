@@ -1,0 +1,135 @@
+"""Every page a role can reach, by a browser: it answers, fits the screen, breaks no script and is in one language."""
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from io import StringIO
+from typing import Any
+from urllib.parse import urlsplit
+
+import polib
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from django.urls import Resolver404, resolve
+from django.utils import timezone
+
+from clinic_crm.local import state
+from clinic_crm.nightly import run_nights
+from clinic_crm.roles import sync_roles
+from patients import demo
+from segmentation.services.defaults import ensure_defaults
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+WIDTHS = (1440, 390)
+# In the admin the lists and these forms are opened.
+ADMIN_FORMS = {"segmentation_segmentation_change", "patients_integration_add"}
+# Answers that are no pages, or pages that end the visit.
+NO_PAGES = {"set_language", "logout", "segment_export", "rfm_cell_export", "password_change", "jsi18n"}
+
+LINKS = "[...document.querySelectorAll('a[href]')].filter(a => a.origin === location.origin).map(a => a.href)"
+# What a reader sees or a screen reader says: words of the page, of its pictures, of its fields and definitions.
+WORDS = """() => {
+  const UNREAD = "script, style, template, [lang]:not(html), form[action*='/i18n/'], .field-code, " +
+    ".material-symbols-outlined";
+  const said = [document.title], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const at = walk.currentNode.parentElement;
+    if (!at.closest(UNREAD)) said.push(walk.currentNode.textContent);
+  }
+  for (const name of ["title", "aria-label", "placeholder", "alt", "data-term"]) {
+    for (const e of document.querySelectorAll(`[${name}]`)) {
+      if (!e.closest("[lang]:not(html)")) said.push(e.getAttribute(name));
+    }
+  }
+  return said.map(text => text.replace(/\\s+/g, " ").trim()).filter(Boolean);
+}"""
+UNDRAWN = "[aria-busy=true], [data-chart]:not([data-drawn])"
+WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture
+def clinic(transactional_db: None) -> None:
+    """The demonstration clinic after three nights, with one login for each role."""
+    sync_roles()
+    ensure_defaults()
+    demo.seed(patients=160, years=2, seed=3)
+    today = timezone.localdate()
+    run_nights([today - dt.timedelta(days=days) for days in (60, 30, 0)])
+    call_command("demo_users", stdout=StringIO())
+
+
+@pytest.fixture(scope="module")
+def english() -> re.Pattern[str]:
+    """Any text of the catalogue that must not be read on a Russian page, with whatever stands in its gaps."""
+    catalogue = polib.pofile(str(state.BASE_DIR / "locale" / "ru" / "LC_MESSAGES" / "django.po"))
+    texts = set()
+    russian = {entry.msgstr.casefold() for entry in catalogue}
+    for entry in catalogue:
+        # "RFM" and "e-mail" are Russian too; of a text that is all gaps nothing would be left to recognise.
+        if entry.msgid.casefold() not in russian and re.search("[a-z]{3}", re.sub(r"%\(\w+\)\w", "", entry.msgid)):
+            texts |= {entry.msgid, entry.msgid_plural or entry.msgid}
+    gaps = (re.sub(r"%\\\(\w+\\\)\w", ".+", re.escape(" ".join(text.split()))) for text in texts)
+    return re.compile("|".join(sorted(gaps, key=len, reverse=True)), re.IGNORECASE)
+
+
+@pytest.fixture
+def errors(page: Any) -> Iterator[list[str]]:
+    found: list[str] = []
+    page.on("pageerror", lambda error: found.append(str(error)))
+    page.on("console", lambda line: found.append(line.text) if line.type == "error" else None)
+    yield found
+
+
+def kind(url: str) -> str | None:
+    """Pages of one view and one segmentation are of one kind: one of them is looked at. Nothing for what is no page."""
+    parts = urlsplit(url)
+    try:
+        found = resolve(parts.path)
+    except Resolver404:
+        return None
+    name = found.url_name or ""
+    if name in NO_PAGES or "download=" in parts.query or not found.view_name or "api/" in parts.path:
+        return None
+    if found.app_name == "admin" and not name.endswith("_changelist") and name not in {*ADMIN_FORMS, "index"}:
+        return None
+    return f"{found.view_name} {found.kwargs.get('segmentation', '')}"
+
+
+@pytest.mark.parametrize(
+    ("name", "language"),
+    [("admin", "ru"), ("marketer", "en"), ("owner", "ru")],
+)
+def test_every_page_of_a_role(
+    page: Any, live_server: Any, clinic: None, errors: list[str], english: re.Pattern[str], name: str, language: str
+) -> None:
+    client = Client()
+    client.force_login(User.objects.get(username=name))
+    for cookie, value in (("sessionid", client.cookies["sessionid"].value), ("django_language", language)):
+        page.context.add_cookies([{"name": cookie, "value": value, "url": live_server.url}])
+    waiting, opened, seen = [f"{live_server.url}/"], set[str](), set[str]()
+    while waiting:
+        url = waiting.pop(0)
+        page_kind = kind(url)
+        if url in seen or page_kind is None or page_kind in opened:
+            continue
+        seen.add(url)
+        opened.add(page_kind)
+        page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+        assert page.goto(url).status == 200, url
+        page.wait_for_selector(UNDRAWN, state="detached")
+        assert page.title().strip(" ·"), url
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate(WIDER) <= 0, f"{url} is wider than {width} px"
+        if language == "ru":
+            left = [said for said in page.evaluate(WORDS) if english.fullmatch(said)]
+            assert not left, f"English on {url}: {left}"
+        assert not errors, f"{url}: {errors}"
+        waiting += [link.split("#")[0] for link in page.evaluate(LINKS)]
+    reached = {found.split()[0] for found in opened}
+    assert {"home", "segments", "segmentation", "segment", "patients", "patient"} <= reached
+    assert ("data" in reached) == (name != "owner")
+    assert ("admin:index" in reached) == (name == "admin")
