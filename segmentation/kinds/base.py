@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import formats
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from numpy.typing import NDArray
@@ -97,6 +98,10 @@ class Kind(ABC):
         return self.segments.index(code)
 
 
+# Nobody pays a trillion; a border beyond it is a slip of the finger.
+LARGEST_BORDER = 10**12
+
+
 class BordersField(forms.CharField):
     """Ascending numbers, written with semicolons: `1; 1,5; 2; 3`. Cleaned to a list of floats."""
 
@@ -105,7 +110,7 @@ class BordersField(forms.CharField):
         super().__init__(**kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return "; ".join(f"{number:g}" for number in value) if isinstance(value, list | tuple) else value
+        return numbers(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> Any:
         return value if isinstance(value, list | tuple) else super().to_python(value)
@@ -114,16 +119,19 @@ class BordersField(forms.CharField):
         text = self.to_python(value)
         parts = text if isinstance(text, list | tuple) else [part for part in str(text).split(";") if part.strip()]
         try:
-            numbers = [float(str(part).replace(",", ".").replace(" ", "").replace("\u00a0", "")) for part in parts]
+            borders = [float(str(part).replace(",", ".").replace(" ", "").replace("\u00a0", "")) for part in parts]
         except ValueError:
             raise ValidationError(gettext("Write numbers separated by semicolons, for example 1; 1.5; 2; 3.")) from None
-        if len(numbers) != self.count:
+        if len(borders) != self.count:
             raise ValidationError(gettext("%(count)d numbers are needed.") % {"count": self.count})
-        if not all(np.isfinite(numbers)) or any(a >= b for a, b in pairwise(numbers)):
+        if not all(0 <= number <= LARGEST_BORDER for number in borders):
+            raise ValidationError(gettext("Numbers from 0 to %(largest)s.") % {"largest": f"{LARGEST_BORDER:,}"})
+        if any(a >= b for a, b in pairwise(borders)):
             raise ValidationError(gettext("Each number must be greater than the one before it."))
-        return numbers
+        return borders
 
 
 def numbers(values: Sequence[float]) -> str:
-    """Borders in a sentence."""
-    return "; ".join(f"{value:g}" for value in values)
+    """Borders in a sentence or a field, in the reader's decimals; never 1e+06."""
+    mark = formats.get_format("DECIMAL_SEPARATOR")
+    return "; ".join(f"{value:.2f}".rstrip("0").rstrip(".").replace(".", mark) for value in values)

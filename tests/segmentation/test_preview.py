@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils import translation
 
 from segmentation.kinds import KINDS, REASONS
+from segmentation.kinds.base import BordersField
 from segmentation.models import Segmentation
 from segmentation.scoring import lifecycle, satisfaction, value
 from segmentation.services.preview import preview
@@ -130,3 +131,18 @@ def test_reasons_are_words() -> None:
         )
     for code in (*value.REASONS, *lifecycle.REASONS, *satisfaction.MOODS):
         assert code in REASONS
+
+
+@pytest.mark.parametrize(
+    "typed", ["-9; -8; -7; -6", "1; 2; 3; 1e300", "nan; 1; 2; 3", "1; 2; 3; inf", "4; 3; 2; 1", "1; 2"]
+)
+def test_absurd_borders_are_refused_by_field(typed: str) -> None:
+    with pytest.raises(ValidationError):
+        BordersField(count=4).clean(typed)
+
+
+def test_large_borders_are_written_out_in_the_readers_decimals() -> None:
+    with translation.override("ru"):
+        shown = BordersField(count=4).prepare_value([1, 1.5, 103760.25, 2_000_000])
+        assert shown == "1; 1,5; 103760,25; 2000000"
+        assert BordersField(count=4).clean(shown) == [1, 1.5, 103760.25, 2_000_000]
