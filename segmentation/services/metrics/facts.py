@@ -9,12 +9,18 @@ from typing import NamedTuple
 
 
 class Source(NamedTuple):
-    """From where the facts are read, and which column names the patient they count for."""
+    """From where the facts are read, and which column names the patient they count for.
+
+    `moved` restricts the rhythms to patients whose visits may have changed, `stored` adds those of the others as they
+    are.
+    """
 
     visits: str
     payments: str
     feedback: str
     patient: str
+    moved: str = ""
+    stored: str = ""
 
 
 EVERYBODY = Source("patients_visit fact", "patients_payment fact", "patients_feedback fact", "fact.patient_id")
@@ -24,6 +30,13 @@ CONCERNED = Source(
     _OF_CARD.format("patients_payment"),
     _OF_CARD.format("patients_feedback"),
     "night_card.patient",
+    moved="AND night_card.rhythms",
+    stored="""
+    UNION ALL
+    SELECT stored.patient_id, stored.service_id, stored.visits, stored.first_on, stored.last_on, stored.money
+    FROM night_patient JOIN segmentation_servicerhythm AS stored ON stored.patient_id = night_patient.patient
+    WHERE NOT night_patient.rhythms
+    """,
 )
 
 _YEAR = "fact.starts_on > %(as_of)s::date - 365"

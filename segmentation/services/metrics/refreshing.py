@@ -77,7 +77,7 @@ class _Night:
 
     def concerns_many(self) -> bool:
         """Consume the log and find who is concerned; True when reading everybody's facts is cheaper."""
-        self.build("night_touched", "CREATE TEMPORARY TABLE night_touched (card bigint) ON COMMIT DROP")
+        self.build("night_touched", scope.TOUCHED)
         self.run(scope.CONSUMED)
         self.run(scope.MOVED_BY_TIME)
         self.run(scope.MOVED_BY_RECALL)

@@ -21,9 +21,11 @@ FROM (
     FROM {visits}
     JOIN patients_visititem item ON item.visit_id = fact.id
     WHERE fact.deleted_at IS NULL AND fact.status = 'completed' AND fact.starts_on <= %(as_of)s::date
+        {moved}
     OFFSET 0  -- the money is worked out before the sort: one number to carry instead of three
 ) AS used
 GROUP BY patient, service_id
+{stored}
 """
 # What ServiceRhythm holds.
 FRESH = """(

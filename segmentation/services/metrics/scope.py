@@ -4,37 +4,40 @@ A merged card has no metrics of its own: its facts count for the card that was k
 never points at a card that is itself merged).
 """
 
+# `rhythms`: whether a service may have been rendered, moved or withdrawn. For the others the stored rhythms hold.
+TOUCHED = "CREATE TEMPORARY TABLE night_touched (card bigint, rhythms boolean) ON COMMIT DROP"
+
 # Who was touched by a fact. The log is append-only: what is committed after this statement waits for the next night.
 CONSUMED = """
 WITH consumed AS (DELETE FROM patients_changedpatient RETURNING patient_id)
-INSERT INTO night_touched (card) SELECT DISTINCT patient_id FROM consumed
+INSERT INTO night_touched SELECT DISTINCT patient_id, true FROM consumed
 """
 FORGET_CHANGES = "DELETE FROM patients_changedpatient"
 
 # Whose numbers move because time has passed: facts that came into effect, appointments that went by (one on the night's
 # own day is still ahead), and facts that left the window of 365 days since the last night.
 MOVED_BY_TIME = """
-INSERT INTO night_touched (card)
-SELECT patient_id FROM patients_visit
+INSERT INTO night_touched
+SELECT patient_id, true FROM patients_visit
 WHERE starts_on > %(previous)s::date AND starts_on <= %(as_of)s::date AND status NOT IN ('booked', 'confirmed')
 UNION ALL
-SELECT patient_id FROM patients_visit
+SELECT patient_id, false FROM patients_visit
 WHERE starts_on >= %(previous)s::date AND starts_on < %(as_of)s::date AND status IN ('booked', 'confirmed')
 UNION ALL
-SELECT patient_id FROM patients_visit
+SELECT patient_id, false FROM patients_visit
 WHERE starts_on > %(previous)s::date - 365 AND starts_on <= %(as_of)s::date - 365
 UNION ALL
-SELECT patient_id FROM patients_payment
+SELECT patient_id, false FROM patients_payment
 WHERE deleted_at IS NULL AND paid_on > %(previous)s::date AND paid_on <= %(as_of)s::date
 UNION ALL
-SELECT patient_id FROM patients_payment
+SELECT patient_id, false FROM patients_payment
 WHERE deleted_at IS NULL AND paid_on > %(previous)s::date - 365 AND paid_on <= %(as_of)s::date - 365
 UNION ALL
-SELECT patient_id FROM patients_feedback
+SELECT patient_id, false FROM patients_feedback
 WHERE given_at >= (%(previous)s::date + 1)::timestamp AT TIME ZONE %(zone)s
     AND given_at < (%(as_of)s::date + 1)::timestamp AT TIME ZONE %(zone)s
 UNION ALL
-SELECT patient_id FROM patients_feedback
+SELECT patient_id, false FROM patients_feedback
 WHERE complaint
     AND given_at >= (%(previous)s::date - 364)::timestamp AT TIME ZONE %(zone)s
     AND given_at < (%(as_of)s::date - 364)::timestamp AT TIME ZONE %(zone)s
@@ -42,8 +45,8 @@ WHERE complaint
 
 # Every rhythm of a service was written with one recall interval, so any one of them tells whether it has been edited.
 MOVED_BY_RECALL = """
-INSERT INTO night_touched (card)
-SELECT rhythm.patient_id
+INSERT INTO night_touched
+SELECT rhythm.patient_id, false
 FROM night_recalls
 CROSS JOIN LATERAL (
     SELECT last_on, due_on FROM segmentation_servicerhythm WHERE service_id = night_recalls.service_id LIMIT 1
@@ -54,23 +57,28 @@ WHERE sample.due_on IS DISTINCT FROM sample.last_on + night_recalls.recall_days
 
 PATIENTS = """
 CREATE TEMPORARY TABLE night_patient ON COMMIT DROP AS
-SELECT card AS patient FROM night_touched
-UNION
-SELECT merged_into_id FROM patients_patient JOIN night_touched ON id = card WHERE merged_into_id IS NOT NULL
+SELECT patient, bool_or(rhythms) AS rhythms
+FROM (
+    SELECT card AS patient, rhythms FROM night_touched
+    UNION ALL
+    SELECT merged_into_id, rhythms FROM patients_patient JOIN night_touched ON id = card
+    WHERE merged_into_id IS NOT NULL
+) AS touched
+GROUP BY patient
 """
 
 KEPT_PATIENTS = """
 CREATE TEMPORARY TABLE night_patient ON COMMIT DROP AS
-SELECT DISTINCT merged_into_id AS patient FROM patients_patient WHERE merged_into_id IS NOT NULL
+SELECT DISTINCT merged_into_id AS patient, true AS rhythms FROM patients_patient WHERE merged_into_id IS NOT NULL
 """
 
 CARDS = """
 CREATE TEMPORARY TABLE night_card ON COMMIT DROP AS
-SELECT patient, patient AS card FROM night_patient
+SELECT patient, rhythms, patient AS card FROM night_patient
 JOIN patients_patient AS person ON person.id = patient
 WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL
 UNION ALL
-SELECT patient, merged.id FROM night_patient
+SELECT patient, rhythms, merged.id FROM night_patient
 JOIN patients_patient AS person ON person.id = patient
 JOIN patients_patient AS merged ON merged.merged_into_id = patient
 WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL
