@@ -100,7 +100,8 @@ class Visit(SourcedModel):
                 condition=Q(deleted_at__isnull=True, status="completed", return_due_on__isnull=False),
                 name="visit_return_due",
             ),
-            models.Index(fields=["starts_on", "status"], include=["patient"], name="visit_by_day"),
+            # Who came within a window of days, answered without touching the table.
+            models.Index(fields=["starts_on", "status"], include=["patient", "deleted_at"], name="visit_by_day"),
             models.Index(fields=["id"], condition=Q(amount__lt=0), name="visit_below_zero"),
         ]
 
@@ -174,8 +175,13 @@ class Payment(SourcedModel):
                 condition=Q(deleted_at__isnull=True),
                 name="payment_by_patient_covering",
             ),
-            # Whose money has entered or left the window of 365 days since the last night.
-            models.Index(fields=["paid_on"], condition=Q(deleted_at__isnull=True), name="payment_by_day"),
+            # Whose money has entered or left the window of 365 days since the last night, and how much of it.
+            models.Index(
+                fields=["paid_on"],
+                include=["patient", "amount", "kind"],
+                condition=Q(deleted_at__isnull=True),
+                name="payment_by_day",
+            ),
             models.Index(fields=["visit"], condition=Q(visit__isnull=False), name="payment_by_visit"),
         ]
 
