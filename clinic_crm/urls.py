@@ -9,6 +9,7 @@ from clinic_crm.health import health
 from clinic_crm.views import account, home, night, patient_card, patients
 
 handler404 = "clinic_crm.views.errors.page_not_found"
+handler500 = "clinic_crm.views.errors.server_error"
 
 urlpatterns = [
     path("", home.home, name="home"),

@@ -4,7 +4,8 @@ import logging
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import get_resolver
 
 pytestmark = pytest.mark.django_db
 
@@ -28,3 +29,11 @@ def test_a_refused_request_is_one_line_in_the_log(client: Client, caplog: pytest
     assert client.get("/data/").status_code == 403
     [refusal] = [record for record in caplog.records if record.name == "django.request"]
     assert (refusal.levelno, refusal.exc_info) == (logging.WARNING, None)
+
+
+@pytest.mark.parametrize(("path", "kind"), [("/api/v1/segmentations/", "application/problem+json"), ("/", "text/html")])
+def test_what_broke_is_told_in_the_form_the_caller_reads(path: str, kind: str, rf: RequestFactory) -> None:
+    """The handler is called as Django calls it: nothing in the portal breaks on purpose."""
+    answer = get_resolver().resolve_error_handler(500)(rf.get(path))
+    assert answer.status_code == 500
+    assert answer["Content-Type"].startswith(kind)
