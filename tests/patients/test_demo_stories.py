@@ -104,25 +104,36 @@ def test_discount_hunters_pay_little_cancel_and_complain(facts):
     assert per_visit(complaints, hunters) > 10 * per_visit(complaints, rest)
 
 
-def test_some_of_the_best_patients_have_turned_cold(facts):
-    """Among the top spenders of an earlier year many more stopped lately than among equally frequent others."""
-    payments = facts.block.payments
-    day = facts.visits.day[facts.done]
-    since = PLAN.end - stories.COLD_SINCE_DAYS[1]
+def test_the_best_patients_have_turned_cold_lately(facts):
+    """Of the steady top spenders of a year far more then fell silent than a year ago; of the others, no more."""
+    (best_now, silent_best_now), (_, silent_rest_now) = silent(facts, PLAN.end)
+    (best_then, silent_best_then), (_, silent_rest_then) = silent(facts, PLAN.end - 365)
+    error = np.sqrt(
+        silent_best_now * (1 - silent_best_now) / best_now + silent_best_then * (1 - silent_best_then) / best_then
+    )
+    assert silent_best_now > 2 * silent_best_then
+    assert (silent_best_now - silent_best_then) / error > 3
+    assert abs(silent_rest_now - silent_rest_then) < 0.04
 
-    def visits_between(start: int, end: int) -> np.ndarray:
-        return np.bincount(facts.patient[(day >= start) & (day < end)], minlength=N)
 
-    year_before = (payments.day >= since - 365) & (payments.day < since)
-    spent = np.bincount(payments.patient[year_before], weights=payments.amount[year_before], minlength=N)
-    frequent = visits_between(since - 365, since) >= 10
-    best = frequent & (spent >= np.quantile(spent[frequent], 0.9))
-    rest = frequent & (spent < np.quantile(spent[frequent], 0.6))
-    quiet = visits_between(PLAN.end - stories.COLD_SINCE_DAYS[0], PLAN.end) <= 1
-    vip = facts.block.people.vip
-    assert best.sum() > 100 and vip[best].mean() > 3 * vip.mean()
-    assert quiet[best & vip].mean() > 0.25
-    assert quiet[frequent & vip].mean() > 1.3 * quiet[rest & ~vip].mean()
+def silent(facts: Facts, end: int) -> tuple[tuple[int, float], tuple[int, float]]:
+    """(patients, share without a visit lately) of the top 5 % by money and of the lower 60 %.
+
+    Both came in each half of the year that ended 200 days before `end`; lately is the last 110 days.
+    """
+    recent, since = (end - days for days in stories.COLD_SINCE_DAYS)
+    payments, day = facts.block.payments, facts.visits.day[facts.done]
+
+    def visits_between(start: int, stop: int) -> np.ndarray:
+        return np.bincount(facts.patient[(day >= start) & (day < stop)], minlength=N)
+
+    year = (payments.day >= since - 365) & (payments.day < since)
+    spent = np.bincount(payments.patient[year], weights=payments.amount[year], minlength=N)
+    steady = (visits_between(since - 365, since - 182) >= 3) & (visits_between(since - 182, since) >= 3)
+    best = steady & (spent >= np.quantile(spent[steady], 0.95))
+    rest = steady & (spent < np.quantile(spent[steady], 0.6))
+    gone = visits_between(recent, end) == 0
+    return (int(best.sum()), float(gone[best].mean())), (int(rest.sum()), float(gone[rest].mean()))
 
 
 def test_one_channel_brings_one_off_patients(facts):
