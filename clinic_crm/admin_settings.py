@@ -60,6 +60,19 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": _("Campaigns"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _page(_("Rules of sending"), "gavel", "campaigns.policy"),
+            _page(_("Channels"), "send", "campaigns.channelaccount"),
+            _page(_("Campaigns"), "campaign", "campaigns.campaign"),
+            _page(_("Templates"), "draft", "campaigns.template"),
+            _page(_("Messages"), "mail", "campaigns.message"),
+            _page(_("Suppressed addresses"), "block", "campaigns.suppression"),
+        ],
+    },
+    {
         "title": _("Data exchange"),
         "separator": True,
         "collapsible": True,
@@ -154,6 +167,12 @@ AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[str | dict[str, Any], ...] = (
     "patients.ChannelSpend",
     {"model": "segmentation.Segmentation", "exclude_fields": ["updated_at"]},
     "segmentation.Segment",
+    "campaigns.Policy",
+    "campaigns.ChannelAccount",
+    {"model": "campaigns.Campaign", "exclude_fields": ["updated_at"]},
+    "campaigns.Variant",
+    {"model": "campaigns.Offer", "exclude_fields": ["updated_at"]},
+    "campaigns.Template",
     {
         "model": "auth.User",
         "exclude_fields": ["last_login"],

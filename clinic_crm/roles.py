@@ -9,19 +9,36 @@ from django.db.models import Q
 ADMINISTRATOR, MARKETER, MANAGER, OWNER = "administrator", "marketer", "manager", "owner"
 
 _VIEW_FACTS = Q(content_type__app_label="patients", codename__startswith="view_")
+_VIEW_CAMPAIGNS = Q(
+    content_type__app_label="campaigns",
+    codename__in=[
+        "view_campaign", "view_variant", "view_offer", "view_template", "view_templatetext", "view_message",
+        "view_messageevent", "view_campaigncount", "view_campaignresult",
+    ],
+)  # fmt: skip
+_MAKE_CAMPAIGNS = Q(
+    content_type__app_label="campaigns", content_type__model__in=["campaign", "variant", "offer", "template"]
+) & ~Q(codename__startswith="delete_")
+_CALLS = Q(content_type__app_label="campaigns", codename__in=["view_calltask", "change_calltask"])
 _VIEW_SEGMENTS = Q(content_type__app_label="segmentation", codename__startswith="view_")
 
 GRANTS = {
-    ADMINISTRATOR: Q(content_type__app_label__in=["patients", "segmentation", "django_celery_beat"])
+    ADMINISTRATOR: Q(content_type__app_label__in=["patients", "segmentation", "campaigns", "django_celery_beat"])
     | Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
     # Whoever unlocks users and answers for the data reads the logs, and changes nothing in them.
     | Q(content_type__app_label__in=["axes", "auditlog"], codename__startswith="view_"),
     MARKETER: _VIEW_FACTS
     | _VIEW_SEGMENTS
     | Q(content_type__app_label="patients", codename="export_patient")
-    | Q(content_type__app_label="segmentation", codename="run_night"),
-    MANAGER: _VIEW_FACTS | _VIEW_SEGMENTS,
-    OWNER: _VIEW_SEGMENTS | Q(content_type__app_label="patients", codename="view_patient"),
+    | Q(content_type__app_label="segmentation", codename="run_night")
+    | _VIEW_CAMPAIGNS
+    | _MAKE_CAMPAIGNS
+    | _CALLS
+    | Q(
+        content_type__app_label="campaigns", codename__in=["view_suppression", "add_suppression", "view_caughtmessage"]
+    ),
+    MANAGER: _VIEW_FACTS | _VIEW_SEGMENTS | _VIEW_CAMPAIGNS | _CALLS,
+    OWNER: _VIEW_SEGMENTS | _VIEW_CAMPAIGNS | Q(content_type__app_label="patients", codename="view_patient"),
 }
 
 # One login per role of the demonstration clinic: (user name, role, password). The passwords are public, so these

@@ -26,6 +26,7 @@ HTTPS = env.bool("HTTPS", default=False)
 
 INSTALLED_APPS = [
     "clinic_crm.apps.ClinicCrmConfig",
+    "campaigns.apps.CampaignsConfig",
     "segmentation.apps.SegmentationConfig",
     "patients.apps.PatientsConfig",
     "unfold",

@@ -30,5 +30,6 @@ urlpatterns = [
     path("patients/<int:pk>/timeline/", patient_card.older, name="patient-timeline"),
     path("api/v1/", include("patients.api.urls")),
     path("api/v1/", include("segmentation.api.urls")),
+    path("", include("campaigns.urls")),
     path("", include("patients.urls")),
 ]

@@ -1,0 +1,1 @@
+"""What a campaign brought: estimates with their intervals, from counts and sums alone."""

@@ -1,0 +1,33 @@
+"""What is said to patients, to whom it went and what came of it."""
+
+from campaigns.models.addresses import Suppression
+from campaigns.models.calls import CallTask
+from campaigns.models.campaigns import Campaign, Variant, VariantTemplate, VariantText
+from campaigns.models.content import Channel, Offer, Purpose, Template, TemplateText
+from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
+from campaigns.models.mailbox import CaughtMessage
+from campaigns.models.policy import ChannelAccount, Policy
+from campaigns.models.results import CampaignCount, CampaignResult
+
+__all__ = [
+    "CallTask",
+    "Campaign",
+    "CampaignCount",
+    "CampaignResult",
+    "CaughtMessage",
+    "Channel",
+    "ChannelAccount",
+    "Dispatcher",
+    "Link",
+    "Message",
+    "MessageEvent",
+    "Offer",
+    "Policy",
+    "Purpose",
+    "Suppression",
+    "Template",
+    "TemplateText",
+    "Variant",
+    "VariantTemplate",
+    "VariantText",
+]

@@ -1,0 +1,60 @@
+"""The call list."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from campaigns.models.ledger import Message
+from patients.models import Branch, Patient
+
+
+class CallTask(models.Model):
+    """A call a manager has to make, with the script to read.
+
+        open ──► done(outcome)
+          ▲ │
+          │ └──► snoozed until a time (open again by itself)
+          └──── outcome "no answer" with a next attempt
+
+    `message` is the row of the ledger it came from; a task made by hand has none.
+    """
+
+    class Outcome(models.TextChoices):
+        BOOKED = "booked", _("booked a visit")
+        THINKING = "thinking", _("will think about it")
+        REFUSED = "refused", _("not interested")
+        NO_ANSWER = "no_answer", _("no answer")
+        WRONG_NUMBER = "wrong_number", _("wrong number")
+        NO_MORE_CALLS = "no_more_calls", _("asked not to be called")
+
+    message = models.OneToOneField(Message, models.CASCADE, null=True, blank=True, related_name="call")
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="calls", verbose_name=_("patient"))
+    branch = models.ForeignKey(
+        Branch, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("branch")
+    )
+    title = models.CharField(_("what about"), max_length=200)
+    script = models.TextField(_("script"), blank=True)
+    priority = models.SmallIntegerField(_("priority"), default=0, db_default=0)
+    due_at = models.DateTimeField(_("due"))
+    useful_until = models.DateTimeField(_("useful until"), null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
+    outcome = models.CharField(_("outcome"), max_length=15, choices=Outcome.choices, blank=True, db_default="")
+    note = models.TextField(_("note"), blank=True, db_default="")
+    done_at = models.DateTimeField(_("done"), null=True, blank=True)
+    done_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("done by")
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True, db_default=Now())
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        ordering = ["due_at", "id"]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(done_at__isnull=True), name="calltask_open"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title

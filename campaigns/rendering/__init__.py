@@ -1,0 +1,1 @@
+"""From a template to a message: Liquid, MJML, plain text, SMS parts."""

@@ -1,0 +1,1 @@
+"""Condition trees: checked when saved, compiled to SQL, told as a sentence."""
