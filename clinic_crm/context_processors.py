@@ -12,6 +12,8 @@ _MENU: tuple[tuple[str, str | Promise, str, str], ...] = (
     ("home", _("Home"), "ti-layout-dashboard", "segmentation.view_segment"),
     ("segments", _("Segments"), "ti-chart-donut-3", "segmentation.view_segment"),
     ("patients", _("Patients"), "ti-users", "patients.view_patient"),
+    ("campaigns", _("Campaigns"), "ti-send", "campaigns.view_campaign"),
+    ("calls", _("Calls"), "ti-phone", "campaigns.view_calltask"),
     ("data", _("Data"), "ti-database-import", "patients.view_ingestbatch"),
 )
 

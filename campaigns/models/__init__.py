@@ -1,8 +1,9 @@
 """What is said to patients, to whom it went and what came of it."""
 
 from campaigns.models.addresses import Suppression
-from campaigns.models.calls import CallTask
+from campaigns.models.calls import CallAttempt, CallTask
 from campaigns.models.campaigns import Campaign, Variant, VariantTemplate, VariantText
+from campaigns.models.checks import CampaignCheck
 from campaigns.models.content import Channel, Offer, Purpose, Template, TemplateText
 from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
 from campaigns.models.mailbox import CaughtMessage
@@ -10,8 +11,10 @@ from campaigns.models.policy import ChannelAccount, Policy
 from campaigns.models.results import CampaignCount, CampaignResult
 
 __all__ = [
+    "CallAttempt",
     "CallTask",
     "Campaign",
+    "CampaignCheck",
     "CampaignCount",
     "CampaignResult",
     "CaughtMessage",

@@ -1,5 +1,7 @@
 """The call list."""
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -18,7 +20,9 @@ class CallTask(models.Model):
           │ └──► snoozed until a time (open again by itself)
           └──── outcome "no answer" with a next attempt
 
-    `message` is the row of the ledger it came from; a task made by hand has none.
+    `message` is the row of the ledger it came from; a task made by hand has none. Whoever is calling holds the task
+    until `claimed_until`: a lease, so that a manager who went home leaves nothing locked. A task that is done without
+    an outcome was closed because it was of no use any more.
     """
 
     class Outcome(models.TextChoices):
@@ -46,6 +50,10 @@ class CallTask(models.Model):
     done_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("done by")
     )
+    claimed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("taken by")
+    )
+    claimed_until = models.DateTimeField(_("taken until"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True, db_default=Now())
 
     class Meta:
@@ -54,7 +62,50 @@ class CallTask(models.Model):
         ordering = ["due_at", "id"]
         indexes = [
             models.Index(fields=["due_at", "id"], condition=Q(done_at__isnull=True), name="calltask_open"),
+            models.Index(
+                fields=["useful_until"],
+                condition=Q(done_at__isnull=True, useful_until__isnull=False),
+                name="calltask_expiring",
+            ),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(claimed_by__isnull=True) | Q(claimed_until__isnull=False), name="calltask_claim_is_a_lease"
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return self.title
+
+
+class CallAttempt(models.Model):
+    """One call that was made, in the manager's words. `number` counts the attempts of a task from 1.
+
+    `before` is what the attempt changed (due time, suppressions made), so that it can be taken back.
+    """
+
+    task = models.ForeignKey(CallTask, models.CASCADE, related_name="calls_made", verbose_name=_("call"))
+    number = models.PositiveSmallIntegerField(_("attempt"))
+    outcome = models.CharField(_("outcome"), max_length=15, choices=CallTask.Outcome.choices)
+    note = models.TextField(_("note"), blank=True)
+    next_at = models.DateTimeField(_("call again"), null=True, blank=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("made by")
+    )
+    at = models.DateTimeField(_("made"))
+    before: Any = models.JSONField(default=dict)
+    undone_at = models.DateTimeField(_("taken back"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("attempt of a call")
+        verbose_name_plural = _("attempts of calls")
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["task", "number"], condition=Q(undone_at__isnull=True), name="callattempt_once_per_number"
+            )
+        ]
+        indexes = [models.Index(fields=["by", "at"], name="callattempt_of_manager")]
+
+    def __str__(self) -> str:
+        return f"{self.task_id}/{self.number} {self.outcome}"

@@ -34,7 +34,8 @@ class Campaign(models.Model):
     Every change of state is one conditional UPDATE, so that a button pressed twice acts once.
 
     `audience` is `{"where": <condition tree>, "except": <condition tree> | null}` (segmentation.conditions).
-    `salt` keeps the hold-out of one campaign independent of another's.
+    `salt` keeps the hold-out of one campaign independent of another's. `draft_key` is the form that made the draft:
+    sent twice, it makes one. `steps_saved`: how many steps of the wizard have been saved, to go on there.
     """
 
     class State(models.TextChoices):
@@ -91,6 +92,9 @@ class Campaign(models.Model):
         _("warm-up"), default=True, help_text=_("The most active first, within the daily limit of a young sender.")
     )
     error = models.TextField(_("error"), blank=True, editable=False)
+    draft_key = models.UUIDField(null=True, blank=True, unique=True, editable=False)
+    steps_saved = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("author")
     )

@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+"""The call list. Under /calls/."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.views import calls
+
+urlpatterns = [
+    path("", calls.calls, name="calls"),
+]

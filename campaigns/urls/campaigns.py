@@ -1,3 +1,9 @@
-from django.urls import URLPattern
+"""Campaigns: the list, the wizard, one campaign. Under /campaigns/."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.views import campaigns
+
+urlpatterns = [
+    path("", campaigns.campaigns, name="campaigns"),
+]
