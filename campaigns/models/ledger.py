@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -14,10 +15,16 @@ from patients.models import Branch, Patient
 
 class Dispatcher(models.Model):
     """A process that sends. While it lives it holds the advisory lock of its id; a row it left in `sending` when the
-    lock is free was left by a dead process."""
+    lock is free was left by a dead process.
+
+    `handing` are the messages that may have reached the provider without a note of the answer: written before they
+    are handed over, so that after a crash only these are `unknown`, and the others it had claimed are planned again.
+    `ended_at` is a fence: whoever finds it set hands over nothing more under this id.
+    """
 
     started_at = models.DateTimeField(_("started"), auto_now_add=True, db_default=Now())
     ended_at = models.DateTimeField(_("ended"), null=True)
+    handing = ArrayField(models.BigIntegerField(), default=list)
 
     class Meta:
         verbose_name = _("dispatcher")
@@ -111,7 +118,13 @@ class Message(models.Model):
         ]  # fmt: skip
         indexes = [
             models.Index(
-                fields=["channel", "due_at", "id"], condition=Q(state__in=["planned", "deferred"]), name="message_due"
+                fields=["channel", "campaign", "due_at", "id"],
+                condition=Q(state__in=["planned", "deferred"]),
+                name="message_due",
+            ),
+            # What a channel has taken today, when the daily limit has to be counted anew.
+            models.Index(
+                fields=["channel", "claimed_at"], condition=Q(state__in=["sent", "unknown"]), name="message_of_day"
             ),
             models.Index(fields=["dispatcher"], condition=Q(state="sending"), name="message_in_hand"),
             models.Index(fields=["campaign", "state", "reason", "id"], name="message_of_campaign"),
