@@ -1,1 +1,0 @@
-"""What a campaign brought: estimates with their intervals, from counts and sums alone."""
