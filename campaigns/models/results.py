@@ -52,3 +52,24 @@ class CampaignResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.campaign_id} {self.group} {self.as_of}"
+
+
+class ReachTotal(models.Model):
+    """How much of the base was written to within the 30 days up to a night. `patients`: the base of that night."""
+
+    as_of = models.DateField(_("as of"), unique=True)
+    patients = models.PositiveIntegerField(_("patients"), default=0)
+    reached = models.PositiveIntegerField(_("reached by a message"), default=0)
+    messages = models.PositiveIntegerField(_("messages sent"), default=0)
+
+    class Meta:
+        verbose_name = _("reach of a night")
+        verbose_name_plural = _("reach of nights")
+        ordering = ["-as_of"]
+
+    def __str__(self) -> str:
+        return f"{self.as_of:%Y-%m-%d}: {self.reached}"
+
+    @property
+    def share(self) -> float | None:
+        return self.reached / self.patients if self.patients else None
