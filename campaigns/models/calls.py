@@ -67,6 +67,7 @@ class CallTask(models.Model):
                 condition=Q(done_at__isnull=True, useful_until__isnull=False),
                 name="calltask_expiring",
             ),
+            models.Index(fields=["done_at", "id"], condition=Q(done_at__isnull=False), name="calltask_done"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -105,7 +106,7 @@ class CallAttempt(models.Model):
                 fields=["task", "number"], condition=Q(undone_at__isnull=True), name="callattempt_once_per_number"
             )
         ]
-        indexes = [models.Index(fields=["by", "at"], name="callattempt_of_manager")]
+        indexes = [models.Index(fields=["at"], include=["by", "outcome", "undone_at"], name="callattempt_of_day")]
 
     def __str__(self) -> str:
         return f"{self.task_id}/{self.number} {self.outcome}"
