@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0003_dispatch_in_hand")]
+    dependencies = [("campaigns", "0004_calls_of_a_day")]
 
     operations = [
         migrations.CreateModel(
