@@ -6,5 +6,6 @@
 from campaigns.channels.base import Channel
 from campaigns.channels.call import CallChannel
 from campaigns.channels.email import EmailChannel
+from campaigns.channels.sms import SmsChannel
 
-CHANNELS: dict[str, type[Channel]] = {channel.code: channel for channel in (EmailChannel, CallChannel)}
+CHANNELS: dict[str, type[Channel]] = {channel.code: channel for channel in (EmailChannel, SmsChannel, CallChannel)}

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,10 +13,13 @@ from campaigns.channels import CHANNELS
 from campaigns.channels.base import Channel as ChannelKind
 from campaigns.channels.call import CallChannel
 from campaigns.channels.reading import SettingError
+from campaigns.channels.sms_presets import real_presets, secrets_of
 from campaigns.models import Channel, ChannelAccount
 from campaigns.services import calls
 
 CATCHER = "catcher"
+_SENDERS = {Channel.EMAIL: "Clinic <clinic@localhost.localdomain>", Channel.SMS: "CLINIC"}
+_PRICES = {Channel.EMAIL: Decimal("0.10"), Channel.SMS: Decimal("4.50"), Channel.CALL: Decimal("60")}
 
 
 class NotConfigured(ValueError):
@@ -48,14 +52,39 @@ def environment() -> Mapping[str, str]:
     return {**os.environ, "SECRET_KEY": settings.SECRET_KEY}
 
 
+def ensure() -> None:
+    """An account for every channel that has none: the real provider when the environment names one, else the catcher.
+
+    An account that points at the catcher follows the environment to the real provider: the catcher does not run then.
+    Everything else a person has set stays as it is.
+    """
+    for code, params in _given_by_environment().items():
+        fresh = {"params": params or {"provider": CATCHER}, "sender": _SENDERS[code], "price": _PRICES[code]}
+        account, created = ChannelAccount.objects.get_or_create(channel=code, defaults=fresh)
+        if not created and params and account.params.get("provider") == CATCHER:
+            account.params = params
+            account.save(update_fields=["params"])
+    ChannelAccount.objects.get_or_create(channel=Channel.CALL, defaults={"price": _PRICES[Channel.CALL]})
+
+
+def _given_by_environment() -> dict[str, dict[str, Any]]:
+    return {
+        Channel.EMAIL: {"provider": "smtp"} if os.environ.get("EMAIL_URL") else {},
+        Channel.SMS: next(
+            ({"preset": name} for name in real_presets() if all(os.environ.get(key) for key in secrets_of(name))), {}
+        ),
+    }
+
+
 def _params(account: ChannelAccount) -> dict[str, Any]:
     params = dict(account.params or {})
     if params.get("provider") != CATCHER:
         return params
     del params["provider"]
+    url = settings.CATCHER_SMTP_URL if account.channel == Channel.EMAIL else settings.CATCHER_SMS_URL
+    place = urlsplit(url)
+    if not place.hostname:
+        raise SettingError("provider", _("the catcher does not run here: start the portal with `make run`."))
     if account.channel == Channel.EMAIL:
-        place = urlsplit(settings.CATCHER_SMTP_URL)
-        if not place.hostname:
-            raise SettingError("provider", _("the catcher does not run here: start the portal with `make run`."))
         return {**params, "host": place.hostname, "port": place.port, "tls": "none"}
-    return params
+    return {**params, "preset": CATCHER, "url": url}
