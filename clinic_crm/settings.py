@@ -20,6 +20,10 @@ env = environ.Env()
 DATA_DIR = state.data_dir()
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or state.secret_key(DATA_DIR)
+# Links in messages that were signed with an earlier key stay good while it is listed here.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Where patients reach the portal: the beginning of every link in a message.
+PUBLIC_URL = state.public_url(DATA_DIR)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 HTTPS = env.bool("HTTPS", default=False)
@@ -100,6 +104,10 @@ CACHES = {
         "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
     }
 }
+
+# The catchers of `make run`: they take what would have gone to patients (campaigns/catcher).
+CATCHER_SMTP_URL = env.str("CATCHER_SMTP_URL", default="") or state.read_stack(DATA_DIR).get("smtp_url", "")
+CATCHER_SMS_URL = env.str("CATCHER_SMS_URL", default="") or state.read_stack(DATA_DIR).get("sms_url", "")
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_ACKS_LATE = True

@@ -4,11 +4,12 @@ from campaigns.models.addresses import Suppression
 from campaigns.models.calls import CallAttempt, CallTask
 from campaigns.models.campaigns import Campaign, Variant, VariantTemplate, VariantText
 from campaigns.models.checks import CampaignCheck
+from campaigns.models.consent_texts import ConsentText
 from campaigns.models.content import Channel, Offer, Purpose, Template, TemplateText
 from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
 from campaigns.models.mailbox import CaughtMessage
 from campaigns.models.policy import ChannelAccount, Policy
-from campaigns.models.results import CampaignCount, CampaignResult
+from campaigns.models.results import CampaignCount, CampaignResult, ReachTotal
 
 __all__ = [
     "CallAttempt",
@@ -20,6 +21,7 @@ __all__ = [
     "CaughtMessage",
     "Channel",
     "ChannelAccount",
+    "ConsentText",
     "Dispatcher",
     "Link",
     "Message",
@@ -27,6 +29,7 @@ __all__ = [
     "Offer",
     "Policy",
     "Purpose",
+    "ReachTotal",
     "Suppression",
     "Template",
     "TemplateText",

@@ -40,6 +40,19 @@ class Policy(models.Model):
         _("public address of the portal"), blank=True, default="",
         help_text=_("Links in messages begin with it. Empty: the address from the settings."),
     )  # fmt: skip
+    utm_marks = models.BooleanField(
+        _("utm marks"), default=True, db_default=True,
+        help_text=_("Links lead on with utm_source, utm_medium and utm_campaign, unless they have their own."),
+    )  # fmt: skip
+    consent_marketing = models.TextField(
+        _("consent to advertising"), blank=True, default="", db_default="",
+        help_text=_("Read by the patient on the preference page; {clinic}, {details}. Empty: the text of the portal."),
+    )  # fmt: skip
+    consent_marketing_en = models.TextField(
+        _("consent to advertising in English"), blank=True, default="", db_default=""
+    )
+    consent_service = models.TextField(_("about service messages"), blank=True, default="", db_default="")
+    consent_service_en = models.TextField(_("about service messages in English"), blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("rules of sending")

@@ -1,3 +1,11 @@
-from django.urls import URLPattern
+"""Pages for patients, reached by the signed links of messages; short, because an SMS is paid by its letters."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.views import public
+
+urlpatterns = [
+    path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
+    path("p/<str:token>", public.preferences, name="preferences"),
+    path("l/<str:token>", public.link, name="link"),
+]

@@ -59,6 +59,11 @@ def redis_url(directory: Path) -> str:
     return os.environ.get("REDIS_URL") or read_stack(directory).get("redis_url", NO_REDIS)
 
 
+def public_url(directory: Path) -> str:
+    """Where patients reach the portal; of a local installation where it runs right now."""
+    return os.environ.get("PUBLIC_URL") or read_stack(directory).get("web_url", "") or "http://localhost:8000"
+
+
 def choose_data_dir(argv: list[str]) -> None:
     """Make `up --data DIR` count for this process and its children: the settings read the variable on import."""
     for position, argument in enumerate(argv):

@@ -39,6 +39,6 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "consents": {
         "patient": "p-1001", "channel": "sms", "purpose": "marketing", "granted": True, "text_version": "2026-01",
-        "source": "анкета на ресепшене", "at": "2026-03-01T10:15:00+03:00",
+        "source": "анкета на ресепшене", "proof": "архив 12/348", "at": "2026-03-01T10:15:00+03:00",
     },
 }  # fmt: skip

@@ -29,7 +29,7 @@ _FEEDBACK = {
 }  # fmt: skip
 _CONSENT = {
     "patient": "id", "channel": "text", "purpose": "text", "granted": "boolean", "text_version": "text",
-    "source": "text", "at": "datetime",
+    "source": "text", "proof": "text", "at": "datetime",
 }  # fmt: skip
 
 FIELDS: Mapping[str, Mapping[str, str]] = {

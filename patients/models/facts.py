@@ -246,6 +246,10 @@ class Consent(models.Model):
         _("obtained by"), max_length=120, blank=True, db_default="",
         help_text=_("Where the consent was given: front desk, website form, app."),
     )  # fmt: skip
+    proof = models.CharField(
+        _("proof"), max_length=200, blank=True, db_default="",
+        help_text=_("Where the signed form, the recording or the log entry is kept: an archive number, an address."),
+    )  # fmt: skip
     at = models.DateTimeField(_("from"))
     until = models.DateTimeField(_("until"), null=True, blank=True)
 

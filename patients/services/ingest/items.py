@@ -142,4 +142,5 @@ class ConsentItem(Item):
     granted: Flag
     text_version: text(40) = ""  # type: ignore[valid-type]
     source: text(120) = ""  # type: ignore[valid-type]
+    proof: text(200) = ""  # type: ignore[valid-type]
     at: Moment
