@@ -4,8 +4,8 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Coalesce, Now
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaigns import Campaign, Variant
@@ -32,6 +32,15 @@ class Dispatcher(models.Model):
 
     def __str__(self) -> str:
         return str(self.pk)
+
+
+_COUNTS = Q(state__in=["planned", "deferred", "sending", "sent", "unknown"])
+
+
+def _counts_at() -> Case:
+    """The moment at which a message counts against the caps."""
+    waiting = When(state__in=["planned", "deferred"], then=F("due_at"))
+    return Case(waiting, default=Coalesce("sent_at", "claimed_at", "due_at"))
 
 
 class Message(models.Model):
@@ -131,11 +140,10 @@ class Message(models.Model):
             models.Index(
                 fields=["patient", "due_at"], include=["state", "purpose", "sent_at"], name="message_of_patient"
             ),
-            # Rolling caps per address: what was sent or may have been.
+            # Rolling caps per address and per reader (services.caps): what was sent or may be, what is to be.
+            models.Index(F("address_key"), _counts_at(), condition=_COUNTS, name="message_by_address"),
             models.Index(
-                fields=["address_key", "sent_at"],
-                condition=Q(purpose="marketing", state__in=["sent", "sending", "unknown"]),
-                name="message_by_address",
+                Coalesce("recipient_id", "patient_id"), _counts_at(), condition=_COUNTS, name="message_of_reader"
             ),
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="message_by_provider_id"),
         ]
