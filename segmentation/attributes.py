@@ -1,1 +1,0 @@
-"""What can be asked about a patient: every attribute with its type and its SQL."""

@@ -1,1 +1,0 @@
-"""Condition trees: checked when saved, compiled to SQL, told as a sentence."""
