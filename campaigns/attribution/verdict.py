@@ -70,9 +70,7 @@ def estimate(
     )  # fmt: skip
 
 
-def _verdict(
-    treated: Group, holdout: Group, difference: Interval, p: float, complete: bool, level: float
-) -> Verdict:
+def _verdict(treated: Group, holdout: Group, difference: Interval, p: float, complete: bool, level: float) -> Verdict:
     """Both the interval and the exact test must agree: together they call no more than 5 % of null campaigns real."""
     if not complete:
         return Verdict.RUNNING
