@@ -4,6 +4,7 @@ Everything that differs between machines comes from the environment (see the tab
 `DATABASE_URL` / `REDIS_URL` the addresses of the embedded servers in `CLINIC_CRM_DATA` are used.
 """
 
+import hmac
 import logging
 from pathlib import Path
 
@@ -108,6 +109,8 @@ CACHES = {
 # The catchers of `make run`: they take what would have gone to patients (campaigns/catcher).
 CATCHER_SMTP_URL = env.str("CATCHER_SMTP_URL", default="") or state.read_stack(DATA_DIR).get("smtp_url", "")
 CATCHER_SMS_URL = env.str("CATCHER_SMS_URL", default="") or state.read_stack(DATA_DIR).get("sms_url", "")
+# Delivery reports, bounces and complaints are signed with it by whoever posts them to /hooks/ (docs/channels.md).
+HOOK_SECRET = env.str("HOOK_SECRET", default="") or hmac.digest(SECRET_KEY.encode(), b"hooks", "sha256").hex()
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_ACKS_LATE = True
@@ -238,5 +241,11 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     # axes tells every login in four lines; its refusals are warnings.
-    "loggers": {"django.request": {"filters": ["refusals"]}, "axes": {"level": "WARNING"}},
+    "loggers": {
+        "django.request": {"filters": ["refusals"]},
+        "axes": {"level": "WARNING"},
+        # Those that say each address they talk to.
+        "urllib3": {"level": "WARNING"},
+        "mail.log": {"level": "ERROR"},
+    },
 }

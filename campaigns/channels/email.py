@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.utils.translation import gettext as _
 
+from campaigns.channels import return_path
 from campaigns.channels.base import Channel, Envelope, Receipt, Session, Status
 from campaigns.channels.hiding import told
 from campaigns.channels.mime import Letterhead, address
@@ -25,11 +26,14 @@ class EmailChannel(Channel):
 
     code: ClassVar[str] = "email"
 
-    def __init__(self, server: Server, letterhead: Letterhead, bounces: str = "", connections: int = 1) -> None:
+    def __init__(
+        self, server: Server, letterhead: Letterhead, bounces: str = "", connections: int = 1, secret: str = ""
+    ) -> None:
         self.server = server
         self.connections = connections
         self._letterhead = letterhead
-        self._bounces = bounces or letterhead.address
+        self._bounces = bounces
+        self._secret = secret
 
     @classmethod
     def from_settings(
@@ -46,7 +50,7 @@ class EmailChannel(Channel):
             bounces = address(bounces) if bounces else ""
         except ValueError:
             raise SettingError("bounce_address", _("must be an e-mail address.")) from None
-        return cls(server, letterhead, bounces, connections)
+        return cls(server, letterhead, bounces, connections, environ.get("SECRET_KEY", ""))
 
     @contextmanager
     def open(self) -> Iterator[Session]:
@@ -78,7 +82,7 @@ class EmailChannel(Channel):
     def _mail(self, envelope: Envelope) -> Mail:
         """ValueError in words fit for a receipt when the mail cannot be written."""
         to = address(envelope.to)
-        back = address(envelope.return_path) if envelope.return_path else self._bounces
+        back = self._return_path(envelope)
         body = self._letterhead.write(envelope, to)
         return Mail(
             envelope.message_id,
@@ -87,6 +91,14 @@ class EmailChannel(Channel):
             body + b".\r\n",
             envelope,
         )
+
+    def _return_path(self, envelope: Envelope) -> str:
+        """The envelope's own; else one of the bounce mailbox that names the message; else the sender's address."""
+        if envelope.return_path:
+            return address(envelope.return_path)
+        if self._bounces:
+            return return_path.written(self._bounces, envelope.message_id, self._secret)
+        return self._letterhead.address
 
 
 class EmailSession(Session):

@@ -15,7 +15,7 @@ from campaigns.channels.reading import SettingError, Values
 
 FORMATS = ("form", "json", "query")
 _PLACE = re.compile(r"\{(\w+)\}")
-_OF_MESSAGE = ("to", "digits", "text", "sender", "key")
+_OF_MESSAGE = ("to", "digits", "text", "sender", "key", "message_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Gateway:
             return dict(self.secrets)
         own = {
             "to": envelope.to, "digits": envelope.to.lstrip("+"), "text": envelope.text, "sender": self.sender,
-            "key": envelope.key,
+            "key": envelope.key, "message_id": str(envelope.message_id),
         }  # fmt: skip
         return {**self.secrets, **own}
 

@@ -57,7 +57,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "catcher": {
         "format": "json",
-        "fields": {"to": "{to}", "text": "{text}", "sender": "{sender}", "key": "{key}"},
+        "fields": {"to": "{to}", "text": "{text}", "sender": "{sender}", "key": "{key}", "message": "{message_id}"},
         "success_path": "status",
         "success_value": "accepted",
         "id_path": "id",

@@ -18,8 +18,17 @@ from campaigns.models import Channel, ChannelAccount
 from campaigns.services import calls
 
 CATCHER = "catcher"
-_SENDERS = {Channel.EMAIL: "Clinic <clinic@localhost.localdomain>", Channel.SMS: "CLINIC"}
-_PRICES = {Channel.EMAIL: Decimal("0.10"), Channel.SMS: Decimal("4.50"), Channel.CALL: Decimal("60")}
+# The bounce mailbox makes every return path name its message: the mailbox page finds the campaign by it.
+_CAUGHT: dict[str, dict[str, Any]] = {
+    Channel.EMAIL: {"provider": CATCHER, "bounce_address": "bounces@localhost.localdomain"},
+    Channel.SMS: {"provider": CATCHER},
+}
+_SENDERS: dict[str, str] = {Channel.EMAIL: "Clinic <clinic@localhost.localdomain>", Channel.SMS: "CLINIC"}
+_PRICES: dict[str, Decimal] = {
+    Channel.EMAIL: Decimal("0.10"),
+    Channel.SMS: Decimal("4.50"),
+    Channel.CALL: Decimal("60"),
+}
 
 
 class NotConfigured(ValueError):
@@ -59,12 +68,17 @@ def ensure() -> None:
     Everything else a person has set stays as it is.
     """
     for code, params in _given_by_environment().items():
-        fresh = {"params": params or {"provider": CATCHER}, "sender": _SENDERS[code], "price": _PRICES[code]}
+        fresh = {"params": params or _CAUGHT[code], "sender": _SENDERS[code], "price": _PRICES[code]}
         account, created = ChannelAccount.objects.get_or_create(channel=code, defaults=fresh)
         if not created and params and account.params.get("provider") == CATCHER:
             account.params = params
             account.save(update_fields=["params"])
     ChannelAccount.objects.get_or_create(channel=Channel.CALL, defaults={"price": _PRICES[Channel.CALL]})
+
+
+def catcher_is_needed() -> bool:
+    """Whether the environment leaves a channel without a real provider."""
+    return not all(_given_by_environment().values())
 
 
 def _given_by_environment() -> dict[str, dict[str, Any]]:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
+from campaigns.catcher import gateway
+from campaigns.services.accounts import catcher_is_needed
 from clinic_crm.local import ports, state
 from clinic_crm.local.catalogues import compile_catalogues
 from clinic_crm.local.postgres import ServerError
@@ -19,6 +21,7 @@ from clinic_crm.local.supervisor import Child, say, stop_together
 
 _MANAGE = [sys.executable, str(state.BASE_DIR / "manage.py")]
 _ALIVE_TIMEOUT = 60
+_CATCHER_PORT = 1025  # where catchers of mail usually listen
 
 
 class Portal:
@@ -60,6 +63,8 @@ class Portal:
             say("up", f"port {self.wanted_port} is busy, taking {port}")
         servers.write(web_url=f"http://{ports.HOST}:{port}/")
         children = self._children(port)
+        if catcher_is_needed():
+            children.insert(0, self._catcher(servers, port))
         try:
             for child in children:
                 child.start()
@@ -113,6 +118,14 @@ class Portal:
             # No pid file: one left by a kill would stop the next start.
             child("beat", "celery", "-A", "clinic_crm", "--quiet", "beat", "--pidfile=", "--loglevel", "INFO"),
         ]
+
+    def _catcher(self, servers: Servers, web_port: int) -> Child:
+        """What would go to patients stays here: the workers find its addresses in the stack's file."""
+        mail = ports.first_free(_CATCHER_PORT)
+        sms = ports.first_free(mail + 1)
+        servers.write(smtp_url=f"smtp://{ports.HOST}:{mail}", sms_url=f"http://{ports.HOST}:{sms}{gateway.PATH}")
+        options = [f"--smtp-port={mail}", f"--sms-port={sms}", f"--portal=http://{ports.HOST}:{web_port}"]
+        return Child("catcher", [*_MANAGE, "catcher", *options], self.directory, env=self._env, cwd=state.BASE_DIR)
 
     def _look_after(self, children: list[Child], url: str) -> int:
         greeted, since = False, time.monotonic()

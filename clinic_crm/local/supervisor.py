@@ -15,7 +15,7 @@ from typing import IO
 from clinic_crm.local import leftovers
 from clinic_crm.local.account import Account
 
-COLOURS = {"up": 37, "web": 32, "worker": 36, "beat": 35, "postgres": 34, "valkey": 31}
+COLOURS = {"up": 37, "web": 32, "worker": 36, "beat": 35, "catcher": 33, "postgres": 34, "valkey": 31}
 _BACK_OFF = (1, 2, 4, 8, 15)
 _LONG_ENOUGH = 60  # seconds of life after which earlier deaths no longer count
 _writing = threading.Lock()

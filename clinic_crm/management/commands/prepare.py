@@ -5,6 +5,8 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
+from campaigns.services import accounts
+
 
 class Command(BaseCommand):
     help = "Bring database and static files up to date and fill an empty database: what `up` does before it starts."
@@ -15,5 +17,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """In one process: starting Django costs more than these do on a prepared portal."""
         call_command("migrate", verbosity=1)
+        accounts.ensure()
         call_command("collectstatic", interactive=False, verbosity=0)
         call_command("first_start", no_demo=options["no_demo"], stdout=self.stdout)
