@@ -135,6 +135,7 @@ def _wanted(request: HttpRequest, found: choosing.Reader) -> dict[tuple[str, str
     return {(line.channel, line.purpose): f"{line.channel}:{line.purpose}" in ticked for line in lines}
 
 
+@csrf_exempt
 @require_http_methods(["GET", "HEAD"])
 @_public
 def link(request: HttpRequest, token: str) -> HttpResponse:
