@@ -67,7 +67,10 @@ class Policy(models.Model):
 
     @classmethod
     def load(cls) -> "Policy":
-        return cls.objects.get_or_create(pk=1)[0]
+        policy, created = cls.objects.get_or_create(pk=1)
+        if created:
+            policy.refresh_from_db()  # the defaults are written as text and read as times
+        return policy
 
 
 class ChannelAccount(models.Model):
