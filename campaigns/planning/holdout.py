@@ -16,7 +16,8 @@ PARTS = 10_000
 _POSITIVE = 2**63 - 1
 # %(salt)s is a parameter; {patient} is a column of integers. Casting eight bytes to bigint needs PostgreSQL 18.
 DIGEST_SQL = "sha256(convert_to(%(salt)s || ':' || {patient}, 'UTF8'))"
-_NUMBER_SQL = "(substring({digest} FROM {start} FOR 8)::bigint & 9223372036854775807)"
+# mod() and not %, which would have to be doubled wherever parameters are filled in.
+_NUMBER_SQL = "mod(substring({digest} FROM {start} FOR 8)::bigint & 9223372036854775807, {parts})"
 
 
 def held_out(salt: str, patient_id: int, percent: int) -> bool:
@@ -36,14 +37,14 @@ def variant(salt: str, patient_id: int, weights: Sequence[int]) -> int:
 
 def held_out_sql(digest: str, percent: int) -> str:
     """The same as `held_out`, of a column with the digest."""
-    return f"{_NUMBER_SQL.format(digest=digest, start=1)} % {PARTS} < {int(percent) * (PARTS // 100)}"
+    return f"{_NUMBER_SQL.format(digest=digest, start=1, parts=PARTS)} < {int(percent) * (PARTS // 100)}"
 
 
 def variant_sql(digest: str, choices: Sequence[tuple[int, int]]) -> str:
     """The same as `variant`: `choices` are (value, weight) in the order of the letters."""
     if len(choices) == 1:
         return str(int(choices[0][0]))
-    drawn = f"{_NUMBER_SQL.format(digest=digest, start=9)} % {sum(weight for _value, weight in choices)}"
+    drawn = _NUMBER_SQL.format(digest=digest, start=9, parts=sum(weight for _value, weight in choices))
     below, lines = 0, []
     for value, weight in choices:
         below += weight

@@ -22,6 +22,10 @@ class Pace:
     start: int = 500
     growth: float = 1.5
 
+    @property
+    def unlimited(self) -> bool:
+        return self.per_day is None and self.since is None
+
     def on(self, day: datetime.date) -> int | None:
         """At most so many messages on `day`; None: no limit. A day before the warm-up counts as its first."""
         limit = None if self.since is None else warm_up(max((day - self.since).days, 0), self.start, self.growth)

@@ -1,0 +1,131 @@
+"""What a campaign asks of the people it is to reach: read once, then told to the database in one statement."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+from campaigns.models import Campaign, Policy, Purpose, TemplateText, VariantTemplate, VariantText
+from patients.models import Branch
+
+DRAFTS = (Campaign.State.DRAFT,)
+
+
+@dataclass(frozen=True)
+class VariantRule:
+    """One variant: its share, its offer, the branches it is for (None: any) and its texts by channel and language."""
+
+    id: int
+    letter: str
+    weight: int
+    offer_id: int | None
+    branches: frozenset[int] | None
+    texts: dict[tuple[str, str], int]
+
+
+@dataclass(frozen=True)
+class Rules:
+    campaign_id: int | None
+    purpose: str
+    channels: tuple[str, ...]
+    variants: tuple[VariantRule, ...]
+    salt: str
+    holdout_percent: int
+    skip_booked: bool
+    goal_service_id: int | None
+    goal_group_id: int | None
+    useful_until: datetime.datetime | None
+    cap_messages: int
+    cap_days: int
+    quiet_from: datetime.time
+    quiet_until: datetime.time
+
+    @property
+    def marketing(self) -> bool:
+        return self.purpose == Purpose.MARKETING
+
+    def on(self, channel: str) -> "Rules":
+        """The same, for messages whose channel is settled."""
+        return replace(self, channels=(channel,))
+
+
+def of_campaign(campaign: Campaign, policy: Policy | None = None) -> Rules:
+    policy = policy or Policy.load()
+    return Rules(
+        campaign_id=campaign.pk,
+        purpose=campaign.purpose,
+        channels=tuple(dict.fromkeys(campaign.channels)),
+        variants=_variants(campaign),
+        salt=campaign.salt,
+        holdout_percent=campaign.holdout_percent,
+        skip_booked=campaign.skip_booked,
+        goal_service_id=campaign.goal_service_id,
+        goal_group_id=campaign.goal_group_id,
+        useful_until=campaign.useful_until,
+        **_of_policy(policy),
+    )
+
+
+def of_nobody(purpose: str, channel: str, policy: Policy | None = None) -> Rules:
+    """The rules of the house alone, for messages that belong to no campaign."""
+    return Rules(
+        campaign_id=None, purpose=purpose, channels=(channel,), variants=(), salt="", holdout_percent=0,
+        skip_booked=False, goal_service_id=None, goal_group_id=None, useful_until=None,
+        **_of_policy(policy or Policy.load()),
+    )  # fmt: skip
+
+
+def zones() -> dict[int, str]:
+    """The time zone of every branch; a patient without a branch lives by the clinic's clock (`home_zone`)."""
+    return dict(Branch.objects.values_list("pk", "timezone"))
+
+
+def home_zone() -> str:
+    return str(settings.TIME_ZONE)
+
+
+def _of_policy(policy: Policy) -> dict[str, object]:
+    names = ("cap_messages", "cap_days", "quiet_from", "quiet_until")
+    return {name: getattr(policy, name) for name in names}
+
+
+def _variants(campaign: Campaign) -> tuple[VariantRule, ...]:
+    bound = frozenset(campaign.branches.values_list("pk", flat=True)) or None
+    found = list(campaign.variants.select_related("offer").prefetch_related("offer__branches").order_by("letter"))
+    texts = _current_texts(campaign) if campaign.state in DRAFTS else _frozen_texts(campaign)
+    return tuple(
+        VariantRule(
+            id=variant.pk,
+            letter=variant.letter,
+            weight=variant.weight,
+            offer_id=variant.offer_id,
+            branches=bound or (_branches_of(variant.offer) if variant.offer else None),
+            texts={(channel, language): text for owner, channel, language, text in texts if owner == variant.pk},
+        )
+        for variant in found
+    )
+
+
+def _branches_of(offer: object) -> frozenset[int] | None:
+    return frozenset(branch.pk for branch in offer.branches.all()) or None  # type: ignore[attr-defined]
+
+
+def _frozen_texts(campaign: Campaign) -> Sequence[tuple[int, str, str, int]]:
+    rows = VariantText.objects.filter(variant__campaign=campaign)
+    return list(rows.values_list("variant_id", "channel", "language", "text_id"))
+
+
+def _current_texts(campaign: Campaign) -> Sequence[tuple[int, str, str, int]]:
+    """What would be frozen if the campaign were launched now."""
+    used = VariantTemplate.objects.filter(variant__campaign=campaign)
+    templates = list(used.values_list("variant_id", "channel", "template_id"))
+    current = TemplateText.objects.filter(template_id__in=[row[2] for row in templates], current=True)
+    by_template: dict[int, list[tuple[str, int]]] = {}
+    for template, language, text in current.values_list("template_id", "language", "pk"):
+        by_template.setdefault(template, []).append((language, text))
+    return [
+        (variant, channel, language, text)
+        for variant, channel, template in templates
+        for language, text in by_template.get(template, [])
+    ]
