@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from html import escape
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 
 from campaigns.rendering.problems import ERROR, Problem
 from campaigns.rendering.protecting import WORD, Protected
@@ -115,7 +115,7 @@ def _across(block: Block, protected: Protected) -> list[Problem]:
         return []
     message = _("A condition begins in one paragraph and ends in another. Put {% if … %} and {% endif %} on lines of "
                 "their own.")  # fmt: skip
-    return [Problem("torn_condition", ERROR, "body", block.line, str(message), 1)]
+    return [Problem("torn_condition", ERROR, "body", block.line, message, 1)]
 
 
 def tag_step(liquid: str) -> int:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
 from liquid import Environment, Mode, StrictUndefined
 from liquid.exceptions import LiquidError
 
@@ -89,6 +89,7 @@ def scan(source: str, field: str) -> list[Problem]:
     if len(source) > LONGEST_SOURCE:
         return [Problem("too_long", ERROR, field, 0, _("The text is too long: at most 200 000 characters."))]
     at, count = 0, 0
+    opened: list[tuple[str, int]] = []
     while (found := _OPEN.search(source, at)) is not None:
         opening = found[0]
         close = "}}" if opening == "{{" else "%}"
@@ -105,11 +106,32 @@ def scan(source: str, field: str) -> list[Problem]:
             name = Piece("tag", source[found.start() : end + 2], found.start()).name
             if name not in TAGS:
                 return [_at("unknown_tag", field, source, found.start(), _unknown_tag(name))]
+            if problem := _balanced(opened, name, found.start(), source, field):
+                return [problem]
         at = end + 2
+    if opened:
+        name, start = opened[-1]
+        message = _("“%(tag)s” is opened here and never closed: “end%(tag)s” is missing.") % {"tag": name}
+        return [_at("broken_liquid", field, source, start, message)]
     return _stray(source, field)
 
 
-def _unknown_tag(name: str) -> Any:
+BLOCKS = frozenset(["if", "unless", "case", "for", "capture", "comment"])
+
+
+def _balanced(opened: list[tuple[str, int]], name: str, start: int, source: str, field: str) -> Problem | None:
+    """Keep the tags that wait for their end; a wrong end is told at once."""
+    if name in BLOCKS:
+        opened.append((name, start))
+    elif name.startswith("end"):
+        if not opened or opened[-1][0] != name[3:]:
+            message = _("“%(tag)s” closes nothing here.") % {"tag": name}
+            return _at("broken_liquid", field, source, start, message)
+        opened.pop()
+    return None
+
+
+def _unknown_tag(name: str) -> str:
     if not name:
         return _("An empty tag: write what it does between {% and %}.")
     return _("There is no tag “%(name)s” in letters. Use if, unless, case, for, assign or capture.") % {"name": name}
@@ -184,7 +206,7 @@ def broken(error: LiquidError, field: str, source: str) -> Problem:
     return Problem("broken_liquid", ERROR, field, line, words(error), column)
 
 
-def words(error: LiquidError) -> Any:
+def words(error: LiquidError) -> str:
     text = str(error.message or "")
     kind = type(error).__name__
     by_kind = {
@@ -203,6 +225,6 @@ def words(error: LiquidError) -> Any:
     return _("Liquid cannot read this: %(why)s.") % {"why": text}
 
 
-def _at(code: str, field: str, source: str, index: int, message: Any) -> Problem:
+def _at(code: str, field: str, source: str, index: int, message: str) -> Problem:
     line, column = place(source, index)
     return Problem(code, ERROR, field, line, message, column)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import petrovich.main
+import petrovich.main  # type: ignore[import-untyped]
 
 CASES = ("nominative", "genitive", "dative", "accusative", "instrumental", "prepositional")
 RULES: Mapping[str, Any] = json.loads(Path(petrovich.main.DEFAULT_RULES_PATH).read_text(encoding="utf-8"))

@@ -1,7 +1,6 @@
 """What is wrong with a text, where, and what to do about it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 ERROR, WARNING = "error", "warning"
 
@@ -10,15 +9,18 @@ ERROR, WARNING = "error", "warning"
 class Problem:
     """`field` is subject, preheader or body; line and column begin with 1, 0 means the field as a whole.
 
-    `message` is a sentence in the language of whoever asked (the active translation).
+    `where` names the template when a whole campaign is looked over. `message` is a sentence in the language of whoever
+    asked (the active translation).
     """
 
     code: str
     severity: str
     field: str
     line: int
-    message: Any
+    message: str
     column: int = 0
+    where: str = ""
+    template_id: int | None = None
 
     @property
     def is_error(self) -> bool:

@@ -35,9 +35,9 @@ class Rendered:
 class NotRendered(Exception):
     """The text cannot be written for this patient. Neither place nor message holds anything of the patient."""
 
-    def __init__(self, place: str, message: str) -> None:
+    def __init__(self, place: str, message: str, field: str = "", line: int = 0) -> None:
         super().__init__(f"{place}: {message}" if place else message)
-        self.place, self.message = place, message
+        self.place, self.message, self.field, self.line = place, message, field, line
 
 
 class Source:
@@ -145,10 +145,10 @@ def _placed(text: Any, context: Context, error: LiquidError) -> NotRendered:
         except LiquidError as own:
             problem: Problem = broken(own, field, source)
             place = _("%(field)s, line %(line)s") % {"field": FIELDS[field](), "line": problem.line}
-            return NotRendered(place, str(problem.message))
+            return NotRendered(place, problem.message, field, problem.line)
         except (ValueError, TypeError, ArithmeticError, RecursionError, LookupError):
             continue
-    return NotRendered("", str(words(error)))
+    return NotRendered("", words(error))
 
 
 FIELDS: dict[str, Callable[[], str]] = {

@@ -4,6 +4,7 @@
 about, so they are looked at where others can read (subject, preheader, SMS).
 """
 
+import datetime as dt
 import difflib
 import re
 from dataclasses import dataclass
@@ -114,3 +115,25 @@ def nearest(path: str) -> str:
         tails.setdefault(one.split(".")[-1], one)
     found = difflib.get_close_matches(lower.split(".")[-1], tails, n=1, cutoff=0.75)
     return tails[found[0]] if found else ""
+
+
+def sample(language: str = "ru", full: bool = True) -> dict[str, Any]:
+    """The values of the examples, or (not `full`) of a patient of whom nothing is known that may be missing."""
+    values: dict[str, Any] = {f"link_{number}": "https://clinic.example/l/…" for number in range(1, 100)}
+    for variable in CATALOGUE:
+        root, _dot, leaf = variable.path.partition(".")
+        value = _example(variable) if full or not variable.optional else None
+        if leaf:
+            values.setdefault(root, {})[leaf] = value
+        else:
+            values[root] = value
+    values["last_visit"]["services"] = ["Чистка лица", "Пилинг"] if full else []
+    return {**values, "language": language}
+
+
+def _example(variable: Variable) -> Any:
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", variable.example):
+        return dt.date.fromisoformat(variable.example)
+    if variable.example.isdecimal():
+        return int(variable.example)
+    return False if variable.example == "false" else variable.example

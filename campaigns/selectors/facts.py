@@ -69,4 +69,4 @@ def _comings(patients: Collection[int], now: dt.datetime, which: str, services: 
     sql = _COMING.format(which=which, services=_SERVICES if services else "ARRAY[]::text[]")
     with connection.cursor() as cursor:
         cursor.execute(sql, {"patients": list(patients), "now": now})
-        return {row[0]: Coming(*row[1:7], services=tuple(row[7])) for row in cursor.fetchall()}
+        return {row[0]: Coming(*row[1:7], tuple(row[7])) for row in cursor.fetchall()}

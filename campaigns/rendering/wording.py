@@ -1,0 +1,226 @@
+"""Words that must not stand where others read them, or not stand in advertising at all: found in any Russian form.
+
+Sources: 38-FZ "On advertising" of 13 March 2006, article 24 (parts 1, 5 and 7: medical services), article 5 (untrue
+promises), article 18 (consent and refusal); 323-FZ "On health protection" of 21 November 2011, article 13: that
+somebody turned to a doctor at all is a medical secret.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+_WORD = re.compile(r"[a-zа-яё]+(?:-[a-zа-яё]+)*", re.IGNORECASE)
+_ENDINGS = tuple(
+    sorted(
+        [
+            "а",
+            "я",
+            "о",
+            "е",
+            "и",
+            "ы",
+            "у",
+            "ю",
+            "ь",
+            "ой",
+            "ей",
+            "ый",
+            "ий",
+            "ая",
+            "яя",
+            "ое",
+            "ее",
+            "ые",
+            "ие",
+            "ого",
+            "его",
+            "ому",
+            "ему",
+            "ым",
+            "им",
+            "ых",
+            "их",
+            "ую",
+            "юю",
+            "ою",
+            "ею",
+            "ами",
+            "ями",
+            "ам",
+            "ям",
+            "ах",
+            "ях",
+            "ов",
+            "ев",
+            "ом",
+            "ем",
+            "ии",
+            "ию",
+            "ия",
+            "ией",
+            "иям",
+            "иями",
+            "иях",
+            "ский",
+            "ского",
+            "скому",
+            "ским",
+            "ском",
+            "ская",
+            "скую",
+            "ские",
+            "ских",
+        ],
+        key=len,
+        reverse=True,
+    )
+)
+# Words that tell nothing by themselves.
+_COMMON = frozenset(
+    [
+        "консультац",
+        "прием",
+        "приём",
+        "врач",
+        "специалист",
+        "первичн",
+        "повторн",
+        "осмотр",
+        "лечен",
+        "диагностик",
+        "процедур",
+        "исследован",
+        "анализ",
+        "комплексн",
+        "услуг",
+        "сеанс",
+        "курс",
+        "один",
+        "два",
+        "три",
+        "женщин",
+        "мужчин",
+        "взросл",
+        "детск",
+        "ребен",
+        "ребён",
+        "пациент",
+        "программ",
+        "зона",
+        "клиник",
+        "для",
+        "при",
+        "или",
+        "the",
+        "and",
+        "with",
+    ]
+)
+# Illnesses and what gives them away; the beginning of a word is enough.
+DIAGNOSES = (
+    "диагноз", "онколог", "опухол", "метастаз", "злокачеств", "сифилис", "гоноре", "хламиди", "гепатит", "герпес",
+    "папиллом", "иппп", "зппп", "вич", "спид", "венеролог", "венерическ", "эректильн", "импотенц", "потенци",
+    "простатит", "аденом", "бесплоди", "выкидыш", "аборт", "климакс", "менопауз", "молочниц", "цистит", "недержан", "геморро",
+    "алкогол", "наркоман", "нарколог", "наркозависим", "депресси", "шизофрен", "психиатр", "психоз", "эпилепси",
+    "туберкул", "диабет", "псориаз", "гинеколог", "уролог", "андролог", "проктолог", "syphilis", "gonorrh", "chlamydia",
+    "herpes", "hepatitis", "cancer", "oncolog", "infertil", "impoten", "erectile", "abortion", "psychiatr",
+    "diabetes", "gynecolog", "gynaecolog", "urolog", "proctolog",
+)  # fmt: skip
+_WHOLE = frozenset(["вич", "спид", "иппп", "зппп"])
+PROMISES = re.compile(
+    r"гаранти\w*[^.!?\n]{0,60}(?:результат|эффект|излечен|выздоровлен|безопасн|избавлен)"
+    r"|(?:результат|эффект|излечен|выздоровлен|безопасн)\w*[^.!?\n]{0,40}гаранти"
+    r"|(?:100\s?%|стопроцентн\w*|абсолютн\w*)\s{0,3}(?:результат|эффект|безопасн|излечен)"
+    r"|без\s+(?:каких[- ]либо\s+)?побочных\s+(?:эффект|действ)|навсегда\s+(?:избав|вылеч|забуд)"
+    r"|guarantee\w*[^.!?\n]{0,60}(?:result|effect|cure|safe)|(?:result|effect|cure)\w*[^.!?\n]{0,40}guarantee",
+    re.IGNORECASE,
+)
+GUARANTEES = re.compile(r"\b(?:гаранти\w+|guarantee\w*)", re.IGNORECASE)
+HAS_ILLNESS = re.compile(
+    r"(?:\bу\s+вас\s+(?:\w+\s+){0,2}|\bваш[аеу]?\w*\s+)(?:диагноз|болезн|заболеван|аллерги|артроз|варикоз|диабет|кариес)"
+    r"\w*|\byour\s+(?:diagnosis|disease|illness)",
+    re.IGNORECASE,
+)
+THANKS = re.compile(
+    r"(?:спасибо|благодар\w+)\s+(?:доктор|врач|клиник)\w*[^.\n]{0,80}(?:вылеч|помог|спас)", re.IGNORECASE
+)
+
+
+def folded(text: str) -> str:
+    return text.lower().replace("ё", "е")
+
+
+@lru_cache(maxsize=20_000)
+def stem(word: str) -> str:
+    """A word without its ending; at least four letters stay."""
+    word = folded(word)
+    for ending in _ENDINGS:
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+def words(text: str) -> Iterator[tuple[str, int]]:
+    for match in _WORD.finditer(text):
+        yield match[0], match.start()
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitive:
+    """A service whose name gives its patient away: one of its `telling` words is enough, else all of them count."""
+
+    name: str
+    stems: tuple[str, ...]
+    telling: tuple[str, ...]
+
+
+def sensitive(names: Iterable[str], others: Iterable[str]) -> list[Sensitive]:
+    """What to look for. A word that harmless services use too does not tell anything alone."""
+    harmless = {stem(word) for name in others for word, _at in words(name)}
+    found = []
+    for name in names:
+        stems = tuple(
+            dict.fromkeys(
+                stem(word)
+                for word, _at in words(name)
+                if len(word) > 2 and not stem(word).startswith(tuple(_COMMON))
+            )
+        )  # fmt: skip
+        telling = tuple(one for one in stems if len(one) >= 5 and one not in harmless)
+        found.append(Sensitive(name, stems, telling))
+    return found
+
+
+def named(text: str, services: Iterable[Sensitive]) -> tuple[str, int] | None:
+    """The first sensitive service a text names, in whatever case, and where."""
+    there = [(stem(word), at) for word, at in words(text)]
+    for service in services:
+        for one in service.telling:
+            for have, at in there:
+                if _alike(have, one):
+                    return service.name, at
+        if service.stems and not service.telling:
+            places = [next((at for have, at in there if _alike(have, one)), None) for one in service.stems]
+            if all(place is not None for place in places):
+                return service.name, min(place for place in places if place is not None)
+    return None
+
+
+def _alike(have: str, wanted: str) -> bool:
+    """гинекологу, гинекологическая ~ гинеколог; уролог ~ урологический."""
+    return have.startswith(wanted) or (len(have) >= 6 and wanted.startswith(have))
+
+
+def diagnosis(text: str) -> tuple[str, int] | None:
+    for word, at in words(text):
+        low = folded(word)
+        if low in _WHOLE or any(low.startswith(one) for one in DIAGNOSES if one not in _WHOLE):
+            return word, at
+    return None
+
+
+def shouting(text: str) -> bool:
+    """Mostly capitals: mail services take it for spam."""
+    letters = [char for char in text if char.isalpha()]
+    return len(letters) >= 8 and sum(char.isupper() for char in letters) / len(letters) > 0.7
