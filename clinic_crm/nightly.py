@@ -1,6 +1,6 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
-    metrics -> scores -> memberships -> totals -> results
+    metrics -> scores -> memberships -> totals -> results -> reach
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
 step that was interrupted and ends in the same rows. An app adds a step by one line in STEPS.
@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from campaigns.services import results
+from campaigns.services import channel_reach, results
 from clinic_crm.celery import app
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
@@ -46,6 +46,7 @@ STEPS = (
     Step("memberships", memberships.refresh),
     Step("totals", totals.refresh),
     Step("results", results.refresh),
+    Step("reach", channel_reach.refresh),
 )
 
 # More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power;
@@ -213,6 +214,7 @@ def _rewind(as_of: datetime.date) -> None:
     with transaction.atomic():
         rewind(as_of)
         results.rewind(as_of)
+        channel_reach.rewind(as_of)
         before = last_finished()
         if before:
             metrics.refresh(before, full=True, previous=None)

@@ -9,6 +9,8 @@ from campaigns.models.content import Channel, Offer, Purpose, Template, Template
 from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
 from campaigns.models.mailbox import CaughtMessage
 from campaigns.models.policy import ChannelAccount, Policy
+from campaigns.models.reports import WaitingReport
+from campaigns.models.reach import ChannelReach
 from campaigns.models.results import CampaignCount, CampaignResult, ReachTotal
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "CaughtMessage",
     "Channel",
     "ChannelAccount",
+    "ChannelReach",
     "ConsentText",
     "Dispatcher",
     "Link",
@@ -36,4 +39,5 @@ __all__ = [
     "Variant",
     "VariantTemplate",
     "VariantText",
+    "WaitingReport",
 ]
