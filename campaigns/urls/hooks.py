@@ -1,3 +1,12 @@
-from django.urls import URLPattern
+"""What others post to us. Under /hooks/."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.views import hooks
+
+urlpatterns = [
+    path("sms/", hooks.sms, name="hook_sms"),
+    path("sms/smsru/", hooks.smsru, name="hook_smsru"),
+    path("sms/smsc/", hooks.smsc, name="hook_smsc"),
+    path("mail/", hooks.mail, name="hook_mail"),
+]
