@@ -120,7 +120,9 @@ def size(tree: Tree, as_of: datetime.date, exclude: Tree | None = None, *, secon
         with without_jit(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
             cursor.execute(f"SELECT count(*) FROM ({sql}) audience", params)
-            return Size(int(cursor.fetchone()[0]), exact=True)
+            found = Size(int(cursor.fetchone()[0]), exact=True)
+            cursor.execute("SET LOCAL statement_timeout TO DEFAULT")  # the caller's transaction may go on
+            return found
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", "") != "57014":  # query_canceled: the time is over
             raise
