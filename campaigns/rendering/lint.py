@@ -18,24 +18,8 @@ from campaigns.rendering.protecting import Protected
 
 WHOLES = ("last_visit.", "appointment.", "doctor.")
 LONG_SUBJECT, MANY_PARTS, MAIL_SIZE = 60, 3, 100_000
-SHORTENERS = frozenset(
-    [
-        "bit.ly",
-        "clck.ru",
-        "vk.cc",
-        "tinyurl.com",
-        "goo.su",
-        "goo.gl",
-        "t.co",
-        "is.gd",
-        "u.to",
-        "cutt.ly",
-        "ow.ly",
-        "rb.gy",
-        "surl.li",
-        "qps.ru",
-    ]
-)
+_SHORTENER_LIST = "bit.ly clck.ru vk.cc tinyurl.com goo.su goo.gl t.co is.gd u.to cutt.ly ow.ly rb.gy surl.li qps.ru"
+SHORTENERS = frozenset(_SHORTENER_LIST.split())
 REFUSE = re.compile(
     r"отпис|отказ|\bстоп\b|не\s+(?:звонить|беспокоить|присылать)|\bstop\b|unsubscribe|opt.?out", re.I
 )  # fmt: skip
@@ -309,10 +293,10 @@ def _sms(asked: Asked, compiled: Compiled) -> Iterator[Problem]:
         yield Problem(
             "many_parts", WARNING, "body", 0, message % {"n": counted.parts, "encoding": counted.encoding}
         )  # fmt: skip
-    if counted.encoding == sms.UCS2 and not re.search(r"[а-яё]", asked.body, re.IGNORECASE):
-        odd = " ".join(sms.outsiders(filled)[:5])
+    odd = sms.outsiders(_only_words(asked.body))
+    if odd and not re.search(r"[а-яё]", asked.body, re.IGNORECASE):
         message = _("“%(chars)s” halves the room in a part: without it the cheaper alphabet is enough.")
-        yield Problem("odd_characters", WARNING, "body", 0, message % {"chars": odd})
+        yield Problem("odd_characters", WARNING, "body", 0, message % {"chars": " ".join(odd[:5])})
     if wording.shouting(_only_words(asked.body)):
         yield Problem("capitals", WARNING, "body", 0, _("CAPITALS look like spam."))
 

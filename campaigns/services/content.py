@@ -3,13 +3,14 @@
 import datetime as dt
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
 from campaigns import rendering
 from campaigns.models import Link, Template, TemplateText
 from campaigns.rendering.compiling import OFFER_URL
+from campaigns.services.starters import STARTERS
 
 LONGEST = 100_000  # characters of a text
 
@@ -76,3 +77,23 @@ def archive(item: Any, now: dt.datetime | None) -> None:
 def target_of(link: Link, offer_url: str) -> str:
     """Where a link leads: its stored address, or the page of the message's offer."""
     return offer_url if link.url == OFFER_URL else link.url
+
+
+def ensure_defaults(user: Any = None, language: str = "ru") -> list[Template]:
+    """The texts to begin with, those that are not there yet; the new ones. Safe to call twice and at once."""
+    made = []
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('campaigns.content.ensure_defaults'))")
+        known = set(Template.objects.values_list("name", "channel"))
+        for starter in STARTERS:
+            if any((name, starter.channel) in known for name in starter.names.values()):
+                continue
+            template = Template.objects.create(
+                name=starter.names.get(language, starter.names["en"]), channel=starter.channel,
+                purpose=starter.purpose, created_by=user,
+            )  # fmt: skip
+            for code, words in starter.texts.items():
+                save_text(template, code, words.subject, words.preheader, words.body, user)
+            made.append(template)
+    return made
