@@ -1,6 +1,7 @@
 """Why something was not sent, or not sent yet: the codes of Message.reason, in words. Complete and in order of check.
 
-The first nine are decided by the gate (campaigns.services.gate), when planned and again right before sending.
+Those up to the caps are decided by the gate (campaigns.services.gate), when planned and again right before sending;
+there `late` comes right after `gone`.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +17,7 @@ STOPPED, REFUSED, NOT_RENDERED, CHANNEL_FAILED, INTERRUPTED, NO_ANSWER = (
 )  # fmt: skip
 
 REASONS = {
+    GONE: _("the card was deleted or merged"),
     OTHER_BRANCH: _("belongs to another branch"),
     MINOR: _("a child without a guardian on record"),
     NO_ADDRESS: _("no address on the channels of the campaign"),
@@ -23,11 +25,10 @@ REASONS = {
     SUPPRESSED_ADDRESS: _("the address is suppressed: it bounced, complained or unsubscribed"),
     GOAL_MET: _("has booked already"),
     HOUSEHOLD: _("another family member with the same address is written to"),
+    NO_TEXT: _("no text in a language of the patient"),
+    LATE: _("no longer useful"),
     CAP_PERSON: _("has had enough messages for now"),
     CAP_ADDRESS: _("the address has had enough messages for now"),
-    NO_TEXT: _("no text in a language of the patient"),
-    GONE: _("the card was deleted or merged"),
-    LATE: _("no longer useful"),
     QUIET_HOURS: _("night at the patient's: waits for the morning"),
     DAILY_LIMIT: _("the daily limit is reached: waits for the next day"),
     NOT_ACCEPTED_YET: _("the provider asked to try again later"),

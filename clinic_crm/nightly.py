@@ -1,6 +1,6 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
-    metrics -> scores -> memberships -> totals -> results -> reach
+    metrics -> scores -> memberships -> totals -> results -> reach -> standing
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
 step that was interrupted and ends in the same rows. An app adds a step by one line in STEPS.
@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from campaigns.services import channel_reach, results
+from campaigns.services import channel_reach, results, standing
 from clinic_crm.celery import app
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
@@ -47,6 +47,7 @@ STEPS = (
     Step("totals", totals.refresh),
     Step("results", results.refresh),
     Step("reach", channel_reach.refresh),
+    Step("standing", lambda night: standing.take(moment_of(night.as_of))),
 )
 
 # More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power;
@@ -66,6 +67,13 @@ class NightIsInThePast(Exception):
 
 class NightFailed(Exception):
     """A step failed; the cause is chained, the message is safe to show: it holds no data of patients."""
+
+
+def moment_of(as_of: datetime.date) -> datetime.datetime:
+    """When the night of a date plans messages: now for the night of today, the end of the day for any other."""
+    if as_of == timezone.localdate():
+        return timezone.now()
+    return timezone.make_aware(datetime.datetime.combine(as_of, datetime.time(23, 59, 59)))
 
 
 @contextmanager

@@ -72,6 +72,16 @@ class Places:
                 due.append(by_zone[zone])
         return branches, days, due
 
+    def room(self) -> dict[str, dict[datetime.date, int]]:
+        """What a limited channel takes on each day of the campaign, whoever uses it."""
+        dates = [self.date(day) for day in range(len(self.days))]
+        limits = {channel: {date: pace.on(date) for date in dates} for channel, pace in self.paces.items()}
+        return {
+            channel: {date: limit for date, limit in days.items() if limit is not None}
+            for channel, days in limits.items()
+            if any(limit is not None for limit in days.values())
+        }
+
     def date(self, day: int) -> datetime.date:
         return self.first_day + datetime.timedelta(days=day)
 

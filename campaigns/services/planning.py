@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from django.db import connection, transaction
 
 from campaigns.models import Campaign
-from campaigns.services import counts
+from campaigns.services import counts, forecast
+from campaigns.services.forecast import Check, Tally
+from campaigns.services.rules import home_zone
 from campaigns.services.statement import placed
 
 LOCK = 0x706C616E  # "plan", the first half of the advisory lock's key; the id of the campaign is the second
@@ -25,6 +27,13 @@ SELECT 'c' || %(campaign)s || ':p' || patient_id, %(campaign)s, variant_id, pati
     address_key, %(now)s, due_at, %(useful_until)s
 FROM ({planned}) planned
 ON CONFLICT (dedupe_key) DO NOTHING
+"""
+# Days matter of those who are written to; the others would only be parted into many small groups.
+_TALLY = """
+SELECT state, reason, channel, variant_id, text_id, branch_id,
+    CASE WHEN state = 'planned' THEN (due_at AT TIME ZONE %(zone)s)::date END AS day, count(*),
+    ARRAY[min(patient_id), max(patient_id)]
+FROM ({planned}) planned GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 
@@ -58,3 +67,28 @@ def alone(campaign_id: int) -> Iterator[bool]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCK, campaign_id])
         yield bool(cursor.fetchone()[0])
+
+
+def check(campaign: Campaign, now: datetime.datetime) -> Check:
+    """What planning would write if the campaign were launched now; nothing is written."""
+    with placed(campaign, now) as (rule, query, places), connection.cursor() as cursor:
+        cursor.execute(_TALLY.format(planned=query.sql), {**query.params, "zone": home_zone()})
+        rows = [Tally(*row) for row in cursor.fetchall()]
+    return forecast.of_tallies(rows, rule, places, now)
+
+
+def people_of(campaign: Campaign, reason: str, now: datetime.datetime, after: int = 0, limit: int = 100) -> list[int]:
+    """Patients of a draft whom planning would leave out for this reason, by id, from the one after `after` on.
+
+    "" are those who would be written to, "holdout" those who would only be compared with.
+    """
+    wanted = "reason = %(wanted)s AND state = 'suppressed'"
+    if reason in ("", "holdout"):
+        wanted = f"state = '{'holdout' if reason else 'planned'}'"
+    with placed(campaign, now) as (_rule, query, _places), connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT patient_id FROM ({query.sql}) planned WHERE {wanted} AND patient_id > %(after)s "
+            "ORDER BY patient_id LIMIT %(limit)s",
+            {**query.params, "wanted": reason, "after": after, "limit": limit},
+        )
+        return [row[0] for row in cursor.fetchall()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from django.conf import settings
 
-from campaigns.models import Campaign, Policy, Purpose, TemplateText, VariantTemplate, VariantText
+from campaigns.models import Campaign, Offer, Policy, Purpose, TemplateText, VariantTemplate, VariantText
 from patients.models import Branch
 
 DRAFTS = (Campaign.State.DRAFT,)
@@ -26,7 +26,7 @@ class VariantRule:
 
 @dataclass(frozen=True)
 class Rules:
-    campaign_id: int | None
+    campaign_id: int | None  # None: a message of no campaign
     purpose: str
     channels: tuple[str, ...]
     variants: tuple[VariantRule, ...]
@@ -63,17 +63,17 @@ def of_campaign(campaign: Campaign, policy: Policy | None = None) -> Rules:
         goal_service_id=campaign.goal_service_id,
         goal_group_id=campaign.goal_group_id,
         useful_until=campaign.useful_until,
-        **_of_policy(policy),
+        cap_messages=policy.cap_messages,
+        cap_days=policy.cap_days,
+        quiet_from=policy.quiet_from,
+        quiet_until=policy.quiet_until,
     )
 
 
 def of_nobody(purpose: str, channel: str, policy: Policy | None = None) -> Rules:
     """The rules of the house alone, for messages that belong to no campaign."""
-    return Rules(
-        campaign_id=None, purpose=purpose, channels=(channel,), variants=(), salt="", holdout_percent=0,
-        skip_booked=False, goal_service_id=None, goal_group_id=None, useful_until=None,
-        **_of_policy(policy or Policy.load()),
-    )  # fmt: skip
+    nobody = Campaign(purpose=purpose, channels=[channel], skip_booked=False, holdout_percent=0)
+    return of_campaign(nobody, policy)
 
 
 def zones() -> dict[int, str]:
@@ -85,12 +85,9 @@ def home_zone() -> str:
     return str(settings.TIME_ZONE)
 
 
-def _of_policy(policy: Policy) -> dict[str, object]:
-    names = ("cap_messages", "cap_days", "quiet_from", "quiet_until")
-    return {name: getattr(policy, name) for name in names}
-
-
 def _variants(campaign: Campaign) -> tuple[VariantRule, ...]:
+    if campaign.pk is None:
+        return ()
     bound = frozenset(campaign.branches.values_list("pk", flat=True)) or None
     found = list(campaign.variants.select_related("offer").prefetch_related("offer__branches").order_by("letter"))
     texts = _current_texts(campaign) if campaign.state in DRAFTS else _frozen_texts(campaign)
@@ -107,8 +104,8 @@ def _variants(campaign: Campaign) -> tuple[VariantRule, ...]:
     )
 
 
-def _branches_of(offer: object) -> frozenset[int] | None:
-    return frozenset(branch.pk for branch in offer.branches.all()) or None  # type: ignore[attr-defined]
+def _branches_of(offer: Offer) -> frozenset[int] | None:
+    return frozenset(branch.pk for branch in offer.branches.all()) or None
 
 
 def _frozen_texts(campaign: Campaign) -> Sequence[tuple[int, str, str, int]]:
