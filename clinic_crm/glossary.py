@@ -63,4 +63,44 @@ TERMS: dict[str, Term] = {
     "satisfaction": Term(
         _("Satisfaction × profit"), _("Patients by their last NPS answer and by the margin they bring.")
     ),
+    "came_back": Term(
+        _("Came"),
+        _("Share of the patients with at least one completed visit within the days counted after the message."),
+    ),
+    "holdout": Term(
+        _("Hold-out"),
+        _(
+            "A random part of the audience that gets nothing. What it does shows what would have happened without the "
+            "campaign; only the difference is earned by it."
+        ),
+    ),
+    "extra_patients": Term(
+        _("Extra patients"),
+        _(
+            "Patients who came because of the campaign: the difference of the shares × those written to. The truth "
+            "lies between the two numbers 95 times in 100."
+        ),
+    ),
+    "money_each": Term(
+        _("Extra income per patient"),
+        _(
+            "What a patient who was written to paid more than one of the hold-out, also counting those who did not come."
+        ),
+    ),
+    "campaign_income": Term(
+        _("Income against hold-out"),
+        _(
+            "Paid by those written to, minus what the hold-out shows they would have paid anyway; refunds subtracted. "
+            "The truth lies between the two numbers 95 times in 100."
+        ),
+    ),
+    "campaign_cost": Term(_("Cost"), _("What the messages cost by the prices of the channels.")),
+    "promo_visits": Term(
+        _("Visits with the promo code"),
+        _("Completed visits that name the code of the offer: certain, but only a part of what the campaign did."),
+    ),
+    "reached": Term(
+        _("Reach in 30 days"),
+        _("Share of the base that got at least one message within 30 days. 30–60 % of the base is good."),
+    ),
 }

@@ -99,6 +99,11 @@ def short_day(value: dt.date | None) -> str:
     return f"{value:%d.%m.%Y}" if translation.get_language() == "ru" else f"{value:%Y-%m-%d}"
 
 
+def month(value: dt.date | None) -> str:
+    """A month in the reader's language: «март 2026 г.» / «March 2026»."""
+    return DASH if value is None else formats.date_format(value, "YEAR_MONTH_FORMAT")
+
+
 def duration(seconds: float | None) -> str:
     """75 → «1 мин 15 с»."""
     if seconds is None:

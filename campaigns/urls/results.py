@@ -1,3 +1,10 @@
-from django.urls import URLPattern
+"""What campaigns brought. Under /campaigns/results/."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import path
+
+from campaigns.views import results
+
+urlpatterns = [
+    path("", results.pooled_results, name="pooled_results"),
+    path("<int:pk>/", results.campaign_results, name="campaign_results"),
+]

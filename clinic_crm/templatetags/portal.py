@@ -39,6 +39,7 @@ for _writer in (
     wording.points,
     wording.day,
     wording.short_day,
+    wording.month,
     wording.duration,
     wording.days,
     wording.patients_count,

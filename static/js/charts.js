@@ -16,7 +16,7 @@
   function theme() {
     return {
       ink: colour("--ink"), quiet: colour("--quiet"), line: colour("--line"), surface: colour("--surface"),
-      primary: colour("--tblr-primary"), second: colour("--warn"), bad: colour("--bad"),
+      primary: colour("--tblr-primary"), second: colour("--warn"), bad: colour("--bad"), good: colour("--good"),
       font: getComputedStyle(document.body).fontFamily
     };
   }
@@ -180,7 +180,140 @@
     };
   }
 
-  var kinds = { time: timeOption, sankey: sankeyOption };
+  // A whisker from low to high with caps at its ends, upright or lying.
+  function whisker(from, to, tint, width, dashed) {
+    var upright = from[0] === to[0], cap = 4;
+    function line(a, b) {
+      return {
+        type: "line", shape: { x1: a[0], y1: a[1], x2: b[0], y2: b[1] },
+        style: { stroke: tint, lineWidth: width, lineDash: dashed && a[0] !== b[0] ? [4, 3] : null }
+      };
+    }
+    function across(p) {
+      return upright ? line([p[0] - cap, p[1]], [p[0] + cap, p[1]]) : line([p[0], p[1] - cap], [p[0], p[1] + cap]);
+    }
+    return [line(from, to), across(from), across(to)];
+  }
+
+  // Shares by day since something: a value axis of days, and the interval of each line at its end.
+  function daysOption(config, look, width) {
+    var palette = [look.primary, look.quiet, look.second];
+    var longest = Math.max.apply(null, config.series.map(function (s) { return s.data.length - 1; }));
+    var lines = config.series.map(function (s, index) {
+      return {
+        name: s.name, type: "line", data: s.data, symbol: "circle", symbolSize: 4, showSymbol: s.data.length < 16,
+        itemStyle: { color: palette[index] }, lineStyle: { color: palette[index], width: 2.25 },
+        areaStyle: index ? undefined : { color: palette[index], opacity: 0.1 }
+      };
+    });
+    var ends = config.series.filter(function (s) { return s.interval; }).map(function (s) {
+      var tint = palette[config.series.indexOf(s)], shift = config.series.indexOf(s) * 7;
+      return {
+        type: "custom", silent: true, z: 3, data: [s.interval], tooltip: { show: false }, clip: false,
+        renderItem: function (_params, api) {
+          var low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
+          return { type: "group", children: whisker([low[0] + shift, low[1]], [high[0] + shift, high[1]], tint, 1.5) };
+        }
+      };
+    });
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: 8, right: 26, top: 22 + 22 * legendRows(config, look, width), bottom: 26, containLabel: true },
+      legend: {
+        data: config.series.map(function (s) { return s.name; }), top: 0, left: 4, icon: "circle", itemWidth: 10,
+        itemHeight: 10, itemGap: 16, textStyle: { color: look.ink, fontSize: 12.5 }
+      },
+      tooltip: Object.assign(tooltip(look), {
+        trigger: "axis", axisPointer: { type: "line", lineStyle: { color: look.quiet, type: "dashed" } },
+        formatter: function (items) {
+          var head = "<b>" + items[0].value[0] + "</b> " + escape(config.axis);
+          return [head].concat(items.filter(function (item) { return item.seriesType === "line"; }).map(function (item) {
+            return item.marker + escape(item.seriesName) + ": <b>" + written(item.value[1], "share") + "</b>";
+          })).join("<br>");
+        }
+      }),
+      xAxis: {
+        type: "value", min: 0, max: longest, minInterval: 1, name: config.axis, nameLocation: "middle", nameGap: 24,
+        nameTextStyle: { color: look.quiet }, axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false },
+        splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
+      },
+      yAxis: {
+        type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
+        axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, "share"); } }
+      },
+      series: lines.concat(ends)
+    };
+  }
+
+  // Differences with their intervals, one under the other, around the line of no effect.
+  function forestOption(config, look, width) {
+    var narrow = width < 620, font = narrow ? 11.5 : 12.5;
+    var names = config.rows.map(function (row) { return row.name; });
+    var longest = Math.max.apply(null, config.rows.map(function (row) { return measure(row.name, font, look) + 12; }));
+    var left = Math.min(longest + 16, width * (narrow ? 0.36 : 0.3));
+    var texts = narrow ? 12 : Math.max.apply(null, config.rows.map(function (row) { return measure(row.text, font, look); })) + 22;
+    var most = Math.max.apply(null, config.rows.map(function (row) { return row.size || 0; }));
+    function points(value) {
+      var sign = value > 0 ? "+" : "";
+      return sign + new Intl.NumberFormat(language, { maximumFractionDigits: 1 }).format(value * 100).replace("-", "\u2212");
+    }
+    function tint(row) { return !row.real ? look.quiet : row.value > 0 ? look.good : look.bad; }
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: left, right: texts, top: 26, bottom: 24, containLabel: false },
+      tooltip: Object.assign(tooltip(look), {
+        formatter: function (item) {
+          var row = config.rows[item.dataIndex];
+          return "<b>" + escape(row.name) + "</b><br>" + escape(row.text);
+        }
+      }),
+      xAxis: {
+        type: "value", scale: true, axisLabel: { color: look.quiet, hideOverlap: true, formatter: points },
+        splitLine: { lineStyle: { color: look.line } }, splitNumber: narrow ? 3 : 6,
+        min: function (range) { return Math.min(range.min, 0); }, max: function (range) { return Math.max(range.max, 0); }
+      },
+      yAxis: {
+        type: "category", data: names.map(function (_name, index) { return index; }), inverse: true,
+        axisLine: { show: false }, axisTick: { show: false },
+        axisLabel: {
+          interval: 0, margin: 10, fontSize: font, width: left - 16, overflow: "truncate",
+          formatter: function (index) {
+            var row = config.rows[index];
+            return "{" + (row.kind === "campaign" || row.kind === "running" ? "one" : "many") + "|" + names[index] + "}";
+          },
+          rich: { one: { color: look.ink, fontSize: font }, many: { color: look.ink, fontSize: font, fontWeight: 700 } }
+        }
+      },
+      series: [{
+        type: "custom", clip: false, encode: { x: [1, 2, 3], y: 0 },
+        data: config.rows.map(function (row, index) {
+          return { value: [index, row.low, row.value, row.high], url: row.url, cursor: row.url ? "pointer" : "default" };
+        }),
+        renderItem: function (params, api) {
+          var row = config.rows[params.dataIndexInside], at = api.value(0), colour_ = tint(row);
+          var low = api.coord([api.value(1), at]), mid = api.coord([api.value(2), at]), high = api.coord([api.value(3), at]);
+          var joint = row.kind === "month" || row.kind === "all";
+          var size = joint ? 8 : 4 + 5 * Math.sqrt((row.size || 0) / (most || 1));
+          var mark = joint
+            ? { type: "polygon", shape: { points: [low, [mid[0], mid[1] - 7], high, [mid[0], mid[1] + 7]] }, style: { fill: colour_, opacity: 0.85 } }
+            : { type: "rect", shape: { x: mid[0] - size, y: mid[1] - size, width: 2 * size, height: 2 * size }, style: { fill: row.kind === "running" ? look.surface : colour_, stroke: colour_, lineWidth: 1.5 } };
+          var children = (joint ? [] : whisker(low, high, colour_, 2, row.kind === "running")).concat([mark]);
+          if (!narrow) {
+            children.push({
+              type: "text", style: { text: row.text, x: width - texts + 12, y: mid[1], verticalAlign: "middle", fill: look.ink, font: (joint ? "700 " : "") + font + "px " + look.font }
+            });
+          }
+          return { type: "group", children: children };
+        },
+        markLine: {
+          silent: true, symbol: "none", data: [{ xAxis: 0 }], lineStyle: { color: look.ink, type: "solid", width: 1 },
+          label: { formatter: config.zero, color: look.quiet, position: "start", distance: 6, fontSize: 11.5 }
+        }
+      }]
+    };
+  }
+
+  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption };
 
   // --- Drawing ------------------------------------------------------------------------------------------------
   function draw(element) {
