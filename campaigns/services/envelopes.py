@@ -16,6 +16,7 @@ from campaigns.services.settling import Outcome, not_rendered, of_verdict
 from patients.models import Patient
 
 log = logging.getLogger(__name__)
+_ODD = 3
 _KEPT = 256  # texts a process keeps; they never change
 
 
@@ -41,6 +42,7 @@ def envelopes(message_ids: Sequence[int], now: datetime.datetime) -> tuple[list[
     known, failed = _contexts(ordered, now)
     beyond = {outcome.message_id for outcome in failed}
     ready: list[Ready] = []
+    unexpected: list[Exception] = []
     for message in ordered:
         if message.pk in beyond:
             continue
@@ -53,9 +55,19 @@ def envelopes(message_ids: Sequence[int], now: datetime.datetime) -> tuple[list[
         except rendering.NotRendered as error:
             failed.append(not_rendered(message.pk, str(error)))
         except Exception as error:
-            log.exception("message %s could not be written", message.pk)
+            unexpected.append(error)
             failed.append(not_rendered(message.pk, type(error).__name__))
+    _not_all(unexpected, len(ordered))
     return ready, failed
+
+
+def _not_all(unexpected: Sequence[Exception], messages: int) -> None:
+    """One patient's data may be odd. When everybody's are, it is the program, and nobody is to be given up for it."""
+    if not unexpected:
+        return
+    log.error("%s of %s messages could not be written: %r", len(unexpected), messages, type(unexpected[0]).__name__)
+    if len(unexpected) == messages > _ODD:
+        raise unexpected[0]
 
 
 def _missing(message: Message, known: bool) -> Outcome:
@@ -122,15 +134,18 @@ def _contexts(
         return dict(contexts(messages, now)), []
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
-        log.exception("a batch of %s messages is prepared one by one", len(messages))
+    except Exception as error:
+        log.warning("%s messages are prepared one by one: %s", len(messages), type(error).__name__)
     known: dict[int, Mapping[str, Any]] = {}
-    failed = []
+    failed: list[Outcome] = []
+    unexpected: list[Exception] = []
     for message in messages:
         try:
             known |= contexts([message], now)
         except (OperationalError, InterfaceError):
             raise
         except Exception as error:
+            unexpected.append(error)
             failed.append(not_rendered(message.pk, type(error).__name__))
+    _not_all(unexpected, len(messages))
     return known, failed

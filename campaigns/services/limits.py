@@ -169,8 +169,7 @@ def defer_rest(account: ChannelAccount, now: datetime.datetime) -> int:
     Service messages come first, then the longest due. Days already promised to later messages are not reckoned with:
     what is too much then is put off again.
     """
-    Policy.load()
-    opening: datetime.time = Policy.objects.values_list("quiet_until", flat=True).get()
+    opening: datetime.time = Policy.load().quiet_until
     today = timezone.localdate(now)
     openings, bounds, place = [], [], 1
     for number in range(1, _FURTHEST + 1):
