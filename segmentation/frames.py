@@ -143,6 +143,14 @@ def read_groups(source: str) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(groups), np.concatenate(ids)
 
 
+def read_ids(query: str, params: dict[str, Any]) -> NDArray[np.int64]:
+    """The ids a query names in its first column, packed in one value."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT string_agg(int8send(id), '') FROM ({query}) AS named (id)", params)
+        packed = cursor.fetchone()[0]
+    return np.frombuffer(packed or b"", dtype=">i8").astype(np.int64)
+
+
 def copy_frame(table: str, frame: pd.DataFrame) -> int:
     """Append a frame to a table (usually a temporary one) by COPY; columns by name, NaN and None become NULL."""
     rows = io.BytesIO()

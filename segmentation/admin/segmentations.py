@@ -10,13 +10,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from unfold import widgets
 
 from patients.admin.base import ConfigurationAdmin
-from segmentation.kinds import KINDS, Kind, Params
+from segmentation.kinds import KINDS, Kind, Params, own_kinds
 from segmentation.models import Segment, Segmentation
 from segmentation.services.preview import PreviewResult, preview
 
@@ -101,6 +102,10 @@ class SegmentationAdmin(ConfigurationAdmin):
     ordering = ["position", "code"]
     readonly_fields = ["code", "kind_title", "sentence"]
     actions = None
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segmentation]:
+        """Own segments have no thresholds; they are edited in the portal, where their conditions can be counted."""
+        return super().get_queryset(request).exclude(kind__in=own_kinds())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,5 +1,6 @@
 """What a kind of segmentation is: a form for its thresholds, a fit, an application, a sentence for every reason."""
 
+import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -96,6 +97,28 @@ class Kind(ABC):
 
     def index(self, code: str) -> int:
         return self.segments.index(code)
+
+
+MEMBERS = "members"
+
+
+class AskedKind(Kind):
+    """A kind with a single segment, whose members the database names when it is asked.
+
+    It is asked after the memberships of all other kinds have been written: a rule may be about them. Nothing is fitted,
+    no metric is read, nobody moves between segments; patients enter and leave.
+    """
+
+    segments = (MEMBERS,)
+    metrics = ()
+
+    @abstractmethod
+    def members(self, segmentation: int, params: Params, as_of: datetime.date) -> tuple[str, dict[str, Any]] | None:
+        """A query for the ids of the members and its parameters. None: it cannot be asked any more (a service it is
+        about is gone); then everybody stays where they are until somebody has looked at it."""
+
+    def apply(self, frame: pd.DataFrame, params: Params, fitted: dict[str, Any], before: Before, as_of: int) -> Outcome:
+        raise TypeError(f"{self.code}: members are asked for, not computed from a frame")
 
 
 # Nobody pays a trillion; a border beyond it is a slip of the finger.

@@ -47,11 +47,33 @@ class Membership(models.Model):
                 condition=Q(came_from__isnull=False),
                 name="membership_moves",
             ),
+            # Who was in a segment on a day or left it within a window: conditions ask for it.
+            models.Index(
+                fields=["segment", "left_on"],
+                include=["patient", "entered_on"],
+                condition=Q(left_on__isnull=False),
+                name="membership_left",
+            ),
             models.Index(fields=["patient", "entered_on"], name="membership_of_patient"),
         ]
 
     def __str__(self) -> str:
         return f"{self.patient_id} in {self.segment_id} from {self.entered_on:%Y-%m-%d}"
+
+
+class ListedPatient(models.Model):
+    """A patient on an uploaded list. The night makes memberships of them, like of everybody's."""
+
+    segmentation = models.ForeignKey(Segmentation, models.CASCADE, related_name="+", db_index=False)
+    patient = models.ForeignKey(Patient, models.CASCADE, related_name="+")
+
+    class Meta:
+        verbose_name = _("patient of a list")
+        verbose_name_plural = _("patients of lists")
+        constraints = [models.UniqueConstraint(fields=["segmentation", "patient"], name="listedpatient_once_per_list")]
+
+    def __str__(self) -> str:
+        return f"{self.patient_id} on {self.segmentation_id}"
 
 
 class SegmentTotal(models.Model):

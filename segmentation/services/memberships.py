@@ -35,8 +35,18 @@ def refresh(night: Night) -> int:
         empty = cursor.fetchone()[0]
     if empty:
         with without_indexes(MEMBERSHIPS):
-            return sum(_fill(night, division) for division in night.divisions)
-    return sum(_move(night, division) for division in night.divisions)
+            opened = sum(_fill(night, division) for division in night.divisions)
+    else:
+        opened = sum(_move(night, division) for division in night.divisions)
+    # Own segments may be about the others, which by now are written.
+    return opened + sum(_move(night, division) for division in night.asked())
+
+
+def refresh_one(night: Night, division: Division) -> int:
+    """Bring one own segment to `night.as_of`. Inside the caller's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {MEMBERSHIPS} IN SHARE ROW EXCLUSIVE MODE")
+    return _move(night, division)
 
 
 def _fill(night: Night, division: Division) -> int:

@@ -5,18 +5,32 @@ steps of the same night have written: memory is the state *before* `as_of`, and 
 """
 
 import datetime
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from django.conf import settings
+from django.db.models import QuerySet
 from numpy.typing import NDArray
 
-from segmentation.frames import DAY, ID, MONEY, SCORE, TEXT, Wire, day_number, load_metrics, read_frame, read_groups
-from segmentation.kinds import KINDS, Before, Kind, Outcome, Params
+from segmentation.frames import (
+    DAY,
+    ID,
+    MONEY,
+    SCORE,
+    TEXT,
+    Wire,
+    day_number,
+    load_metrics,
+    read_frame,
+    read_groups,
+    read_ids,
+)  # fmt: skip
+from segmentation.kinds import KINDS, AskedKind, Before, Kind, Outcome, Params, own_kinds
+from segmentation.kinds.rule import in_order
 from segmentation.models import Segmentation
 from segmentation.services.defaults import ensure_segments
 from segmentation.services.fitting import fit_for
@@ -76,6 +90,7 @@ class Night:
     refit: bool = False
     again: bool = False
     report: Callable[[str], None] = lambda _line: None
+    _asked: list[Division] = field(default_factory=list)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -116,10 +131,40 @@ class Night:
 
     @cached_property
     def divisions(self) -> list[Division]:
-        """Every active segmentation whose kind is installed, computed."""
-        active = Segmentation.objects.filter(active=True, kind__in=KINDS).order_by("position", "id")
+        """Every active segmentation computed from the frame, whose kind is installed."""
+        active = _active().exclude(kind__in=own_kinds())
         owners = owners_of_scores()
         return [self._divide(segmentation, segmentation.pk in owners) for segmentation in active]
+
+    def asked(self) -> Iterator[Division]:
+        """Own segments, one by one. Whoever writes memberships writes each before taking the next: a rule may be about
+        the segments before it."""
+        yield from self._asked
+        done = {division.segmentation.pk for division in self._asked}
+        for segmentation in self._own:
+            if segmentation.pk not in done:
+                division = self.ask(segmentation)
+                self._asked.append(division)
+                yield division
+
+    @cached_property
+    def _own(self) -> list[Segmentation]:
+        return in_order(_active().filter(kind__in=own_kinds()))
+
+    def ask(self, segmentation: Segmentation) -> Division:
+        """One own segment: whom the database names, among those the clinic knew on `as_of`."""
+        kind = KINDS[segmentation.kind]
+        assert isinstance(kind, AskedKind)
+        params: Params = kind.clean(segmentation.params)
+        segment_ids = ensure_segments(segmentation)
+        held = load_held(kind, segment_ids, before=self.as_of if self.again else None)
+        query = kind.members(segmentation.pk, params, self.as_of)
+        if query is None:
+            self.report(f"  {segmentation.code}: its conditions no longer hold good; nobody moves")
+            belongs = held.along(self.patients)
+        else:
+            belongs = np.where(np.isin(self.patients, read_ids(*query)), 0, -1).astype(np.int8)
+        return Division(segmentation, kind, segment_ids, {}, held, Outcome(belongs, lambda rows: [{}] * len(rows)))
 
     def _divide(self, segmentation: Segmentation, primary: bool) -> Division:
         kind = KINDS[segmentation.kind]
@@ -132,6 +177,10 @@ class Night:
         if not primary:
             outcome = Outcome(outcome.segments, outcome.causes)
         return Division(segmentation, kind, segment_ids, fitted, held, outcome)
+
+
+def _active() -> QuerySet[Segmentation]:
+    return Segmentation.objects.filter(active=True, kind__in=KINDS).order_by("position", "id")
 
 
 def owners_of_scores() -> set[int]:

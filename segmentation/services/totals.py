@@ -22,13 +22,21 @@ def refresh(night: Night) -> int:
     """Write the totals of `night.as_of` anew; return the number of rows. Inside the caller's transaction."""
     SegmentTotal.objects.filter(as_of=night.as_of).delete()
     RfmCell.objects.filter(as_of=night.as_of).delete()
-    totals = [total for division in night.divisions for total in _segment_totals(night, division)]
+    totals = [
+        total for division in (*night.divisions, *night.asked()) for total in _segment_totals(night, division)
+    ]  # fmt: skip
     cells = _rfm_cells(night)
     SegmentTotal.objects.bulk_create(totals)
     RfmCell.objects.bulk_create(cells)
     base = _base_total(night)
     BaseTotal.objects.update_or_create(as_of=night.as_of, defaults=base)
     return len(totals) + len(cells) + 1
+
+
+def refresh_one(night: Night, division: Division) -> None:
+    """The totals of one own segment anew. Inside the caller's transaction."""
+    SegmentTotal.objects.filter(as_of=night.as_of, segment__segmentation=division.segmentation).delete()
+    SegmentTotal.objects.bulk_create(_segment_totals(night, division))
 
 
 def _kopecks(night: Night, column: str) -> NDArray[np.float64]:

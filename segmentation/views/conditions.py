@@ -43,7 +43,7 @@ def audience_count(request: HttpRequest) -> JsonResponse:
     base = BaseTotal.objects.first()
     share = ""
     if base and base.patients:
-        share = _("%(share)s of the base") % {"share": wording.share(min(size.patients / base.patients, 1.0))}
+        share = _("%(share)s of the base") % {"share": wording.share(size.patients / base.patients)}
     return JsonResponse(
         {
             "patients": size.patients,

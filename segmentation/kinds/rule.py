@@ -1,0 +1,61 @@
+"""Own segments by conditions: whoever meets them is in."""
+
+import datetime
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils.translation import pgettext_lazy
+
+from segmentation import conditions
+from segmentation.kinds.base import MEMBERS, AskedKind, Params
+from segmentation.models import Segmentation
+from segmentation.services import audiences
+
+
+class RuleForm(forms.Form):
+    """`where`: a condition tree."""
+
+    where = forms.JSONField(required=False)
+
+
+class Rule(AskedKind):
+    code = "rule"
+    form_class = RuleForm
+    title = pgettext_lazy("kind of segmentation", "Own segment by conditions")
+
+    def clean(self, params: Params) -> Params:
+        # A tree that has become wrong must not stop the night: `members` says so, the page of the segment too.
+        return {"where": params.get("where") or {}}
+
+    def describe(self, params: Params) -> str:
+        tree = self.clean(params)["where"]
+        return "" if audiences.problems(tree) else audiences.sentence(tree)
+
+    def members(self, segmentation: int, params: Params, as_of: datetime.date) -> tuple[str, dict[str, Any]] | None:
+        try:
+            return audiences.members_sql(params["where"], as_of)
+        except audiences.BrokenAudienceError:
+            return None
+
+
+def asked_of(segmentation: Segmentation) -> set[str]:
+    """Codes of the segmentations a rule asks for."""
+    tree = segmentation.params.get("where") or {}
+    codes: set[str] = set()
+    for leaf in conditions.leaves(tree):
+        if leaf.get("attribute") == "segment":
+            named = [*(leaf.get("value") or ()), *(leaf.get("from") or ())]
+            codes |= {str(code).removesuffix(f":{MEMBERS}") for code in named}
+    return codes
+
+
+def in_order(segmentations: Iterable[Segmentation]) -> list[Segmentation]:
+    """Each after those it asks for. Rings are refused when a rule is saved; one made otherwise is cut anywhere."""
+    waiting = {one.code: one for one in segmentations}
+    needs = {code: asked_of(one) & waiting.keys() - {code} for code, one in waiting.items()}
+    ordered: list[Segmentation] = []
+    while waiting:
+        ready = [code for code in waiting if not needs[code] & waiting.keys()] or [next(iter(waiting))]
+        ordered += [waiting.pop(code) for code in ready]
+    return ordered
