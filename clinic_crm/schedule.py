@@ -6,6 +6,12 @@ from typing import Any
 from django.conf import settings
 
 NIGHT, CHECK = "Night", "Check of nights"
+# Name, task, seconds between two starts. A start nobody has taken up by the next one is dropped: they never pile up.
+OFTEN = (
+    ("Dispatch", "campaigns.tasks.dispatch_due", 5),
+    ("Counts of campaigns", "campaigns.tasks.refresh_counts", 10),
+    ("Check of campaigns", "campaigns.tasks.sweep", 60),
+)
 
 
 def ensure_schedule(**_kwargs: Any) -> None:
@@ -28,3 +34,9 @@ def ensure_schedule(**_kwargs: Any) -> None:
         PeriodicTask.objects.get_or_create(
             name=CHECK, defaults={"task": "clinic_crm.tasks.check_nights", "interval": often, "args": json.dumps([])}
         )
+    for name, task, seconds in OFTEN:
+        if not PeriodicTask.objects.filter(name=name).exists():
+            every, _created = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
+            PeriodicTask.objects.get_or_create(
+                name=name, defaults={"task": task, "interval": every, "args": "[]", "expire_seconds": seconds}
+            )

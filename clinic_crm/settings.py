@@ -122,6 +122,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 4 * 3600}
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_TASK_DEFAULT_QUEUE = "clinic_crm"
+# At most so many workers send on one channel at once.
+DISPATCH_WORKERS = env.int("DISPATCH_WORKERS", default=4)
 
 # --- People ------------------------------------------------------------------------------------------------
 AUTHENTICATION_BACKENDS = [

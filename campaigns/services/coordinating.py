@@ -299,10 +299,10 @@ _NOT_TAKEN = (Status.POSTPONED, Status.FAILED)  # the provider does not count th
 
 
 def _bounce(receipt: Receipt, ready: Ready, now: datetime.datetime) -> tracking.NewEvent:
-    return tracking.NewEvent(
-        message_id=receipt.message_id, kind=MessageEvent.Kind.BOUNCED, at=now,
-        event_id=f"dispatch:{receipt.message_id}:{ready.attempts}", detail={"hard": True, "said": receipt.error[:200]},
-    )  # fmt: skip
+    # Tried again by a person's word it may bounce again: an event of its own.
+    event_id = f"dispatch:{receipt.message_id}:{int(now.timestamp())}:{ready.attempts}"
+    detail = {"hard": True, "words": receipt.error[:200]}
+    return tracking.NewEvent(receipt.message_id, MessageEvent.Kind.BOUNCED, now, event_id, detail=detail)
 
 
 def _note_bounces(bounces: Sequence[tracking.NewEvent]) -> None:
