@@ -11,7 +11,18 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from campaigns.models import Campaign, ChannelAccount
-from campaigns.services import calls, checking, claims, counts, dispatch, inbound, recovery, schedule, workers
+from campaigns.services import (
+    calls,
+    checking,
+    claims,
+    consent_import,
+    counts,
+    dispatch,
+    inbound,
+    recovery,
+    schedule,
+    workers,
+)
 
 log = logging.getLogger(__name__)
 # A worker takes up other work after so long; the next tick goes on. Shorter than the patience of `up` when it stops.
@@ -79,3 +90,9 @@ def refresh_counts() -> None:
         counts.refresh(campaign.pk, now)
         moving = any(claims.anything_due(channel, now) for channel in campaign.channels)
         cache.set(fresh, 1, max(_SOON, (_SHARE if moving else _IDLE_SHARE) * (time.monotonic() - began)))
+
+
+@shared_task(name="campaigns.tasks.import_consents", ignore_result=True)
+def import_consents(upload: str) -> None:
+    """Take in a file of consents that was left in the upload folder under this id."""
+    consent_import.take_in(upload)
