@@ -65,9 +65,10 @@ def decisions(
     }  # fmt: skip
     parts = [
         f"candidate AS ({candidates})",
-        f"person AS ({_person(rule, settled)})",
-        f"way AS ({_way(rule, settled)})",
-        f"decided AS ({_decided(rule, settled, params)})",
+        # OFFSET 0 keeps the planner from computing an expression anew wherever a later step names it.
+        f"person AS ({_person(settled)} OFFSET 0)",
+        f"way AS ({_way(rule, settled)} OFFSET 0)",
+        f"decided AS ({_decided(rule, settled, params)} OFFSET 0)",
         f"merged AS ({_merged(settled, known)})",
     ]
     extra = "message_id, useful_until, held_address, held_reader," if settled else "digest, last_visit_on,"
@@ -79,7 +80,7 @@ def decisions(
     return Query(f"WITH {', '.join(parts)} {final} FROM merged", params)
 
 
-def _person(rule: Rules, settled: bool) -> str:
+def _person(settled: bool) -> str:
     """Who reads: the guardian of a minor, or of an adult without an address; else the patient."""
     minor = "coalesce({}.birth_date > %(adult_born)s, false)"
     digest = "" if settled else f"{DIGEST_SQL.format(patient='c.patient_id')} AS digest,"
@@ -116,7 +117,6 @@ def _way(rule: Rules, settled: bool) -> str:
         text = "false" if settled else f"{_text(rule, channel)} IS NULL"
         columns.append(f"""CASE WHEN {address} = '' THEN 1 WHEN {_denied(rule, channel)} THEN 2
             WHEN {_suppressed(rule, channel, key)} THEN 3 WHEN {text} THEN 4 ELSE 0 END AS way{number}""")
-    # OFFSET 0 keeps the planner from computing the variant anew at each of its uses.
     inner = f"(SELECT *{variant} FROM person OFFSET 0)"
     return f"SELECT *, {', '.join(columns)} FROM {inner} person"
 
