@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from patients.files import values
 from patients.files.layout import Layout
 from patients.files.readers import Cells, FileError, open_table
+from patients.services.ingest.validation import clean
 
 # Field -> the names its column may have, in lower case. The first of each are those of the sample file.
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -108,13 +109,13 @@ def _line(number: int, cells: Cells, places: Mapping[str, int], defaults: Mappin
     line = Line(number)
     for name in COLUMNS:
         cell = cells[places[name]] if name in places and places[name] < len(cells) else None
-        word = values.text(cell)
+        word = clean(values.text(cell))
         if word:
             line.raw[name] = word[:300]
         if not word and not (word := defaults.get(name, "")):
             continue
         try:
-            line.said[name] = _value(name, cell if values.text(cell) else word, zone)
+            line.said[name] = _value(name, word if isinstance(cell, str) or not line.raw.get(name) else cell, zone)
         except (ValueError, OverflowError) as error:
             line.errors[name] = [str(error)]
     return line
