@@ -139,7 +139,9 @@ def _contexts(
     known: dict[int, Mapping[str, Any]] = {}
     failed: list[Outcome] = []
     unexpected: list[Exception] = []
-    for message in messages:
+    for number, message in enumerate(messages):
+        if number == len(unexpected) > _ODD:
+            raise unexpected[0]
         try:
             known |= contexts([message], now)
         except (OperationalError, InterfaceError):

@@ -56,7 +56,14 @@ def plan(campaign: Campaign, count: int, due_at: datetime.datetime = NOW, **fiel
     )  # fmt: skip
     message.save()
     name = f"'c{campaign.pk}n' || n"
-    _clones(Patient, model.pk, count - 1, external_id=name, email=f"{name} || '@example.org'", phone="'+7' || 9160000000 + n")
+    _clones(
+        Patient,
+        model.pk,
+        count - 1,
+        external_id=name,
+        email=f"{name} || '@example.org'",
+        phone="'+7' || 9160000000 + n",
+    )
     theirs = f"id > {model.pk} AND external_id LIKE 'c{campaign.pk}n%'"
     for word in Consent.objects.filter(patient=model):
         _copies(Consent, word.pk, theirs, patient_id="other.id")

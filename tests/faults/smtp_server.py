@@ -1,9 +1,10 @@
 """A real SMTP server in a process of its own, which writes down every mail it accepts before it says so.
 
-    python -m tests.faults.smtp_server RECORD [--refuse N] [--slow SECONDS] [--deny]
+    python -m tests.faults.smtp_server RECORD [--port PORT] [--refuse N] [--deny]
 
 Prints its port. A line of RECORD is the recipient of an accepted mail. `--refuse N`: one recipient in N does not exist.
-`--slow`: so long between accepting a mail and saying so. `--deny`: it takes mail from nobody.
+`--deny`: it takes mail from nobody. Single recipients, by the beginning of their address: `nobody` does not exist,
+`later` is to be tried later, `silent` gets the mail and the sender no answer.
 """
 
 import argparse
@@ -28,9 +29,9 @@ def does_not_exist(address: str, one_in: int) -> bool:
 
 
 class Clerk:
-    def __init__(self, record: str, refuse: int, slow: float, deny: bool) -> None:
+    def __init__(self, record: str, refuse: int, deny: bool) -> None:
         self._file = os.open(record, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        self._refuse, self._slow, self._deny = refuse, slow, deny
+        self._refuse, self._deny = refuse, deny
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -43,20 +44,22 @@ class Clerk:
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
-        if does_not_exist(address, self._refuse):
+        if address.startswith("later"):
+            return "451 4.7.1 Try again later"
+        if address.startswith("nobody") or does_not_exist(address, self._refuse):
             return "550 5.1.1 No such user"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         os.write(self._file, "".join(f"{address}\n" for address in envelope.rcpt_tos).encode())
-        if self._slow:
-            await asyncio.sleep(self._slow)
+        if envelope.rcpt_tos[0].startswith("silent"):
+            server.transport.abort()
         return "250 2.0.0 Accepted"
 
 
 async def serve(options: argparse.Namespace) -> None:
-    clerk = Clerk(options.record, options.refuse, options.slow, options.deny)
+    clerk = Clerk(options.record, options.refuse, options.deny)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
         lambda: SMTP(clerk, hostname="catcher.test", loop=loop), "127.0.0.1", options.port
@@ -101,7 +104,6 @@ if __name__ == "__main__":
     parser.add_argument("record")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--refuse", type=int, default=0)
-    parser.add_argument("--slow", type=float, default=0)
     parser.add_argument("--deny", action="store_true")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(parser.parse_args()))
