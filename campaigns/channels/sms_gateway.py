@@ -47,7 +47,7 @@ class Gateway:
     format: str
     headers: Mapping[str, str]
     fields: Mapping[str, str]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, str] = field(repr=False)
     sender: str
     success_path: str
     success_value: str

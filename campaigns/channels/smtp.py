@@ -14,7 +14,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
@@ -35,7 +35,7 @@ class Server:
     port: int
     tls: str = "none"  # "none", "starttls" or "ssl"
     user: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
     timeout: float = 60
     helo: str = "localhost"
     verify: bool = True

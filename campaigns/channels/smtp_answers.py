@@ -17,6 +17,8 @@ STAGES = ("sender", "recipient", "data")
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # Bad mailbox, bad domain, bad syntax, moved away, null MX; mailbox disabled.
 _NOBODY_THERE = {(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)}
+# "Other", address, protocol, policy: their words have to say it. The rest (mailbox, network…) is not about who is there.
+_SAYS_LITTLE = {0, 1, 5, 7}
 # What servers say without such a code, or with a wrong one: Yandex answers "550 5.7.1 No such user!".
 _NOBODY_WORDS = re.compile(
     r"no such (user|mailbox|recipient|person|address)|(user|mailbox|recipient|account|address)[^.;]{0,40}"
@@ -36,7 +38,7 @@ def is_bounce(code: int, words: str) -> bool:
         subject, detail = int(found[2]), int(found[3])
         if (subject, detail) in _NOBODY_THERE:
             return True
-        if subject != 7:
+        if subject not in _SAYS_LITTLE:
             return False
     elif code not in (550, 551, 553):
         return False
