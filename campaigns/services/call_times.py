@@ -38,11 +38,10 @@ def again_at(code: str, task: CallTask, now: dt.datetime) -> dt.datetime | None:
         return None
     zone = zone_of(task)
     policy = Policy.load()
-    quiet_from, quiet_until = _time(policy.quiet_from), _time(policy.quiet_until)
     wanted = now + preset.delay
     if preset.morning:
-        return at_wall_time(wanted.astimezone(zone).date(), quiet_until, zone.key) + AFTER_QUIET
-    allowed = next_allowed(wanted, zone.key, quiet_from, quiet_until)
+        return at_wall_time(wanted.astimezone(zone).date(), policy.quiet_until, zone.key) + AFTER_QUIET
+    allowed = next_allowed(wanted, zone.key, policy.quiet_from, policy.quiet_until)
     return allowed if allowed == wanted else allowed + AFTER_QUIET
 
 
@@ -58,8 +57,3 @@ def zone_of(task: CallTask) -> zoneinfo.ZoneInfo:
     """The time zone of the patient's branch."""
     branch = task.branch or task.patient.branch
     return zoneinfo.ZoneInfo(branch.timezone if branch else "Europe/Moscow")
-
-
-def _time(value: dt.time | str) -> dt.time:
-    """A policy that has just been created holds its defaults as they were written."""
-    return value if isinstance(value, dt.time) else dt.time.fromisoformat(value)
