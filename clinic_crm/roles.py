@@ -30,7 +30,7 @@ GRANTS = {
     MARKETER: _VIEW_FACTS
     | _VIEW_SEGMENTS
     | Q(content_type__app_label="patients", codename="export_patient")
-    | Q(content_type__app_label="segmentation", codename="run_night")
+    | Q(content_type__app_label="segmentation", codename__in=["run_night", "change_segment"])
     | _VIEW_CAMPAIGNS
     | _MAKE_CAMPAIGNS
     | _CALLS

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segmentation.views import conditions, overview, segment
+from segmentation.views import conditions, overview, own, segment
 
 urlpatterns = [
     path("", overview.segments, name="segments"),
@@ -10,6 +10,10 @@ urlpatterns = [
     path("rfm/cell/<int:r>-<int:f>/export/", segment.rfm_cell_export, name="rfm_cell_export"),
     path("conditions/count/", conditions.audience_count, name="audience_count"),
     path("conditions/options/", conditions.audience_options, name="audience_options"),
+    path("own/new/", own.own_new, name="own_new"),
+    path("own/new-list/", own.list_new, name="list_new"),
+    path("own/<slug:code>/edit/", own.own_edit, name="own_edit"),
+    path("own/<slug:code>/archive/", own.own_archive, name="own_archive"),
     path("<slug:code>/", overview.segmentation, name="segmentation"),
     path("<slug:segmentation>/<slug:code>/", segment.segment, name="segment"),
     path("<slug:segmentation>/<slug:code>/portrait/", segment.segment_portrait, name="segment_portrait"),

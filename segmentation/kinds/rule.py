@@ -5,18 +5,20 @@ from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.utils.translation import pgettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from segmentation import conditions
 from segmentation.kinds.base import MEMBERS, AskedKind, Params
 from segmentation.models import Segmentation
-from segmentation.services import audiences
+from segmentation.selectors import asking
 
 
 class RuleForm(forms.Form):
     """`where`: a condition tree."""
 
-    where = forms.JSONField(required=False)
+    where = forms.JSONField(
+        label=gettext_lazy("conditions"), required=False, help_text=gettext_lazy("Put together in the editor.")
+    )  # fmt: skip
 
 
 class Rule(AskedKind):
@@ -30,12 +32,12 @@ class Rule(AskedKind):
 
     def describe(self, params: Params) -> str:
         tree = self.clean(params)["where"]
-        return "" if audiences.problems(tree) else audiences.sentence(tree)
+        return "" if asking.problems(tree) else f"{asking.sentence(tree)}."
 
     def members(self, segmentation: int, params: Params, as_of: datetime.date) -> tuple[str, dict[str, Any]] | None:
         try:
-            return audiences.members_sql(params["where"], as_of)
-        except audiences.BrokenAudienceError:
+            return asking.members_sql(params["where"], as_of)
+        except asking.BrokenAudienceError:
             return None
 
 

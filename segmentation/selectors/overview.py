@@ -69,6 +69,12 @@ class Division:
             part.money_share = float(part.money_365 / money) if money > 0 else None
 
 
+def weigh_in_base(part: Part, base: BaseTotal | None) -> None:
+    """Shares of an own segment: it stands alone, so of the whole base and of its income of the year."""
+    part.share = part.patients / base.patients if base and base.patients else None
+    part.money_share = float(part.money_365 / base.money_365) if base and base.money_365 > 0 else None
+
+
 def nights(limit: int = 400) -> list[dt.date]:
     """The dates whose totals are stored, the last first."""
     return list(BaseTotal.objects.values_list("as_of", flat=True)[:limit])

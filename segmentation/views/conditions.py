@@ -49,9 +49,7 @@ def audience_count(request: HttpRequest) -> JsonResponse:
             "patients": size.patients,
             "exact": size.exact,
             "count": people,
-            "share": _("%(share)s of the base") % {"share": wording.share(min(share, 1.0))}
-            if share is not None
-            else "",
+            "share": share,
             "sentence": audiences.sentence(tree),
             "problems": [],
         }

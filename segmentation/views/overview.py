@@ -5,14 +5,16 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from patients.access import requires
-from segmentation.models import Segment, Segmentation
+from segmentation.kinds import MEMBERS, own_kinds
+from segmentation.models import BaseTotal, Segment, Segmentation
 from segmentation.reports import boards, headlines, pictures
 from segmentation.selectors import flows, overview
+from segmentation.services.own import in_words, own_segments
 from segmentation.views.files import picture_file
 from segmentation.views.period import chosen_night, chosen_period, night_filter
 
@@ -29,7 +31,10 @@ def segments(request: HttpRequest) -> HttpResponseBase:
     nights = overview.nights()
     night = chosen_night(request.GET, nights)
     before = overview.night_before(nights, night) if night else None
-    divisions = overview.divisions(night, before)
+    everything = overview.divisions(night, before)
+    own_codes = own_kinds()
+    divisions = [division for division in everything if division.segmentation.kind not in own_codes]
+    own_parts = [division.parts[0] for division in everything if division.segmentation.kind in own_codes]
     rfm = boards.rfm_map(overview.rfm_cells(night), request.GET.get("m", "")) if night else None
     tables = [boards.division_table(division) for division in divisions]
     answer = picture_file(request, [*tables, *([rfm.table()] if rfm else [])], night)
@@ -41,6 +46,9 @@ def segments(request: HttpRequest) -> HttpResponseBase:
         "headline": headlines.of_overview(divisions),
         "sections": [boards.section(division) for division in divisions],
         "rfm": rfm,
+        "own": own_rows(own_parts),
+        "archived": own_segments(active=False),
+        "may_change": request.user.has_perm("segmentation.change_segment"),
         "filters": [night_filter(night, nights), *([rfm.filter()] if rfm else [])],
         "without_money": any(division.patients for division in divisions)
         and not any(division.money_365 for division in divisions),
@@ -49,11 +57,23 @@ def segments(request: HttpRequest) -> HttpResponseBase:
     return render(request, "segmentation/segments.html", context)
 
 
+def own_rows(parts: list[overview.Part]) -> list[dict[str, Any]]:
+    """Own segments with their conditions in words; broken ones say so."""
+    base = BaseTotal.objects.first()
+    rows = []
+    for part in parts:
+        overview.weigh_in_base(part, base)
+        rows.append({"part": part, **in_words(part.segment.segmentation)})
+    return rows
+
+
 @require_GET
 @requires("segmentation.view_segment")
 def segmentation(request: HttpRequest, code: str) -> HttpResponseBase:
     """One segmentation: its segments over time and all moves between them within a period."""
     shown = get_object_or_404(Segmentation, code=code, active=True)
+    if shown.kind in own_kinds():  # one segment: nothing moves between segments here
+        return redirect("segment", code, MEMBERS)
     nights = overview.nights()
     night = nights[0] if nights else None
     before = overview.night_before(nights, night) if night else None

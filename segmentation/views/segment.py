@@ -11,7 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
+from patients import wording
 from patients.access import requires
+from segmentation.kinds import own_kinds
 from segmentation.models import BaseTotal, Metrics, Segment, Segmentation
 from segmentation.reports import headlines, moves, pictures
 from segmentation.reports.boards import SCORES
@@ -19,6 +21,7 @@ from segmentation.reports.portrait import Portrait, portrait, portrait_rows
 from segmentation.selectors import flows, overview
 from segmentation.selectors.segments import MemberFilter, in_rfm_cell, in_segment, narrowed
 from segmentation.services.exports import FORMATS, export
+from segmentation.services.own import in_words
 from segmentation.views.files import file_answer, picture_file
 from segmentation.views.members import member_list
 from segmentation.views.overview import segment_urls
@@ -59,12 +62,20 @@ def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseB
         return answer
     came = sum(flow.moves for flow in moved if flow.target.pk == shown.pk)
     went = sum(flow.moves for flow in moved if flow.source.pk == shown.pk)
+    own = in_words(shown.segmentation) if shown.segmentation.kind in own_kinds() else None
+    if own:  # nobody moves between segments here: patients enter and leave
+        nights = [total for total in overview.history(shown) if period.since < total.as_of <= period.until]
+        came, went = sum(total.entered for total in nights), sum(total.left for total in nights)
+        overview.weigh_in_base(part, latest)
     came_because, went_because = flows.causes(shown, period.since, period.until)
     context: dict[str, Any] = {
         "segment": shown,
         "part": part,
         "others": division.parts,
         "headline": headlines.of_segment(part, latest.patients if latest else 0, came, went, period.days),
+        "own": own,
+        "size_of": _size_of(part, of_base=own is not None),
+        "may_change": request.user.has_perm("segmentation.change_segment"),
         "latest": latest,
         "today": today,
         "history": history,
@@ -81,6 +92,13 @@ def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseB
         **member_list(request, in_segment(shown), today, part.patients),
     }
     return render(request, "segmentation/segment.html", context)
+
+
+def _size_of(part: overview.Part, *, of_base: bool) -> str:
+    """Of what the size of the segment is a part."""
+    if of_base:
+        return _("%(share)s of the base") % {"share": wording.share(part.share)}
+    return wording.of_segmentation(part.share)
 
 
 @require_GET
