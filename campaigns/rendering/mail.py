@@ -30,7 +30,7 @@ HTML_ATTRIBUTES = {
 }  # fmt: skip
 SCHEMES = {"https", "http", "mailto", "tel"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]{0,40})((?:\s+[\w:-]{1,40}(?:\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))?)*)\s*(/?)>")
-_TEXT = re.compile(rf"(<({'|'.join(TEXT_TAGS)})(?:\s[^>]*)?>)(.*?)(</\2\s*>)", re.DOTALL)
+_TEXT = re.compile(rf"(<({'|'.join(TEXT_TAGS)})(?:\s[^>]*)?(?<!/)>)(.*?)(</\2\s*>)", re.DOTALL)
 _HREF = re.compile(r'(\shref=")([^"]*)(")')
 _OPTIONS = mrml.RenderOptions(disable_comments=False, fonts={})
 

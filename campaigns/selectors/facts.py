@@ -69,4 +69,8 @@ def _comings(patients: Collection[int], now: dt.datetime, which: str, services: 
     sql = _COMING.format(which=which, services=_SERVICES if services else "ARRAY[]::text[]")
     with connection.cursor() as cursor:
         cursor.execute(sql, {"patients": list(patients), "now": now})
-        return {row[0]: Coming(*row[1:7], tuple(row[7])) for row in cursor.fetchall()}
+        rows = cursor.fetchall()
+    return {
+        patient: Coming(visit, day, starts_at, branch, doctor, specialty, tuple(names))
+        for patient, visit, day, starts_at, branch, doctor, specialty, names in rows
+    }
