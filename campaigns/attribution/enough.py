@@ -9,9 +9,10 @@ from campaigns.attribution.groups import LEVEL, Group
 from campaigns.attribution.shares import standard_error
 
 POWER = 0.80
-# Campaigns of clinics rarely move the share that comes by more than a few points: an effect seen in a small sample is
-# drawn towards nothing before it is believed in (standard deviation of true effects, as a difference of shares).
-USUAL_EFFECT = 0.02
+# An effect seen in a small sample is drawn towards nothing before anything is foreseen from it. True effects are
+# supposed to have a standard deviation of a third of the share that comes, but of 2 points at least: an invitation to
+# the few who are due moves more than a digest to everybody.
+USUAL_EFFECT, USUAL_PART = 0.02, 1 / 3
 LONGEST_WEEKS = 156  # beyond three years nobody waits, and the base is another one
 
 
@@ -28,8 +29,7 @@ class Enough:
 
 
 def enough(
-    treated: Group, holdout: Group, *, per_week: float | None = None, usual_effect: float = USUAL_EFFECT,
-    level: float = LEVEL, power: float = POWER,
+    treated: Group, holdout: Group, *, per_week: float | None = None, level: float = LEVEL, power: float = POWER
 ) -> Enough:  # fmt: skip
     """At the effect seen so far, drawn towards 0, and the hold-out's share of today.
 
@@ -42,10 +42,11 @@ def enough(
         raise ValueError("Without patients in both groups nothing can be foreseen")
     seen = treated.came / treated.n - holdout.came / holdout.n
     error = standard_error(treated, holdout)
-    effect = seen * usual_effect**2 / (usual_effect**2 + error**2)
     total = treated.n + holdout.n
     part = treated.n / total
     base = (holdout.came + treated.came) / total
+    usual = max(USUAL_EFFECT, USUAL_PART * base)
+    effect = seen * usual**2 / (usual**2 + error**2)
     first, second = min(max(base + effect * (1 - part), 1e-4), 1 - 1e-4), min(max(base - effect * part, 1e-4), 1 - 1e-4)
     if abs(effect) < 1e-6:
         return Enough(effect, None, None, None)

@@ -111,6 +111,8 @@ def sufficient(report: Report) -> str:
     seen = _("Groups of this size show a difference of %(points)s or more.") % {
         "points": wording.points(report.visible).lstrip("+")
     }
+    if report.whole.verdict == Verdict.RUNNING and not report.campaign.standing:
+        return seen
     return f"{seen} {missing(needed, report.as_of, can_wait=report.campaign.standing)}"
 
 
@@ -120,7 +122,12 @@ def missing(needed: Enough, today: dt.date | None, *, can_wait: bool) -> str:
         return _("So far both groups come alike: no number of patients would show a difference that is not there.")
     words = {"needed": wording.patients_count(_rounded(needed.needed)), "effect": wording.points(needed.effect)}
     if not needed.more:
-        return _("For the effect seen so far (%(effect)s with caution) there are patients enough.") % words
+        return (
+            _(
+                "For the effect seen so far (%(effect)s with caution) the groups are large enough to show it 4 times in 5."
+            )
+            % words
+        )
     words["more"] = wording.number(_rounded(needed.more))
     said = _(
         "For the effect seen so far (%(effect)s with caution) about %(needed)s are needed in both groups together, "
