@@ -33,7 +33,7 @@ def plan(campaign_id: int, now: datetime.datetime) -> int | None:
         return planning.plan(campaign_id, now)
     except Exception as error:
         # The kind of error only: the database quotes rows in its details.
-        log.exception("planning campaign %s failed: %s", campaign_id, type(error).__name__)
+        log.error("planning campaign %s failed: %s", campaign_id, type(error).__name__)
         Campaign.objects.filter(pk=campaign_id, state=Campaign.State.PLANNING).update(error=type(error).__name__)
         return None
 

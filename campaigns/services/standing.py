@@ -46,6 +46,6 @@ def _take(campaign_id: int, now: datetime.datetime) -> int:
             return written
     except Exception as error:
         # The kind of error only: the database quotes rows in its details.
-        log.exception("standing campaign %s took nobody: %s", campaign_id, type(error).__name__)
+        log.error("standing campaign %s took nobody: %s", campaign_id, type(error).__name__)
         Campaign.objects.filter(pk=campaign_id).update(error=type(error).__name__)
         return 0
