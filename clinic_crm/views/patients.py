@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -77,6 +77,15 @@ class Filters:
     def active(self) -> bool:
         return bool(self.segments or self.branch)
 
+    def as_audience(self) -> str:
+        """The filters as the address of a new campaign takes them."""
+        asked = QueryDict(mutable=True)
+        for segmentation, code in self.segments.items():
+            asked.appendlist("segment", f"{segmentation.code}:{code}")
+        if self.branch:
+            asked["branch"] = self.branch
+        return asked.urlencode()
+
     def fields(self) -> list[dict[str, Any]]:
         """For components/_filter_bar.html."""
         found = [self._select(segmentation) for segmentation in self.segmentations]
@@ -102,7 +111,7 @@ def patients(request: HttpRequest) -> HttpResponse:
     shown = filters.apply(listed()).select_related("branch", "metrics")
     text = normalised(request.POST.get("q", ""))
     context = _found(request, search(text, shown)) if text else _page(request, shown)
-    context |= {"text": text, "filtered": filters.active}
+    context |= {"text": text, "filtered": filters.active, "as_audience": filters.as_audience()}
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "patients/_list.html", context)
     context |= {"filters": filters.fields(), "total": BaseTotal.objects.first(), "reset": reverse("patients")}
