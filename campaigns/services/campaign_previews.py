@@ -35,8 +35,9 @@ class Preview:
 
 
 def of_campaign(campaign: Campaign, now: dt.datetime) -> list[Preview]:
-    """Every variant, channel and language: the frozen versions once the campaign is submitted, else the current ones."""
-    texts = list(_texts(campaign))
+    """Every variant, channel and language: frozen versions once it is submitted, else the current."""
+    order = {code: place for place, code in enumerate(campaign.channels)}
+    texts = sorted(_texts(campaign), key=lambda found: (found[0].letter, order.get(found[1].template.channel, 9)))
     patient = _example(campaign, now)
     if patient is None or not texts:
         return []
@@ -57,13 +58,13 @@ def _texts(campaign: Campaign) -> Iterable[tuple[Variant, TemplateText]]:
     variants = {one.pk: one for one in campaign.variants.select_related("offer__service", "offer__group")}
     if campaign.state != Campaign.State.DRAFT:
         rows = VariantText.objects.filter(variant__in=variants).select_related("text__template")
-        for row in rows.order_by("variant__letter", "channel", "-language"):
+        for row in rows.order_by("-language"):
             yield variants[row.variant_id], row.text
         return
     for variant in variants.values():
         templates = [one.template_id for one in variant.templates.all() if one.channel in campaign.channels]
         current = TemplateText.objects.filter(template__in=templates, current=True).select_related("template")
-        for text in current.order_by("template__channel", "-language"):
+        for text in current.order_by("-language"):
             yield variant, text
 
 

@@ -35,7 +35,7 @@ TITLES = {
     "launch": gettext_lazy("Launch"),
 }
 SENTENCES = {
-    "audience": gettext_lazy("Whom to write to. The number on the right counts while you choose."),
+    "audience": gettext_lazy("Whom to write to. The number below the conditions counts while you choose."),
     "offer": gettext_lazy("What the patient reads. Two variants or more are compared with each other by themselves."),
     "channels": gettext_lazy("The cheapest channel on which the patient may be reached is used, and only that one."),
     "when": gettext_lazy("When it goes out, how fast, and how the result will be proven."),

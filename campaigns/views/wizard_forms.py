@@ -16,6 +16,8 @@ from patients.models import Branch, Service, ServiceGroup
 from segmentation.services import audiences
 
 LONGEST_JSON = 200_000
+# Nine campaigns of ten advertise.
+_PURPOSES = sorted(Purpose.choices, key=lambda choice: choice[0] != Purpose.MARKETING)
 
 
 class TreeField(forms.Field):
@@ -58,7 +60,7 @@ class AudienceForm(forms.Form):
         widget=forms.TextInput(attrs={"class": "form-control", "autocomplete": "off"}),
     )  # fmt: skip
     purpose = forms.ChoiceField(
-        label=gettext_lazy("What kind of message"), choices=Purpose.choices, widget=forms.RadioSelect,
+        label=gettext_lazy("What kind of message"), choices=_PURPOSES, widget=forms.RadioSelect,
         initial=Purpose.MARKETING,
     )  # fmt: skip
     where = TreeField(required=False)
