@@ -28,6 +28,7 @@ urlpatterns = [
     path("patients/", patients.patients, name="patients"),
     path("patients/<int:pk>/", patient_card.card, name="patient"),
     path("patients/<int:pk>/timeline/", patient_card.older, name="patient-timeline"),
+    path("patients/<int:pk>/messages/", patient_card.messages, name="patient-messages"),
     path("api/v1/", include("patients.api.urls")),
     path("api/v1/", include("segmentation.api.urls")),
     path("", include("campaigns.urls")),

@@ -124,7 +124,8 @@ def missing(needed: Enough, today: dt.date | None, *, can_wait: bool) -> str:
     if not needed.more:
         return (
             _(
-                "For the effect seen so far (%(effect)s with caution) the groups are large enough to show it 4 times in 5."
+                "For the effect seen so far (%(effect)s with caution) the groups are large enough to show it four times "
+                "in five."
             )
             % words
         )

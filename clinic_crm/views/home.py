@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 
+from campaigns.reports import home as campaign_tiles
 from clinic_crm.views.night import NightState, night_state
 from patients import wording
 from patients.access import requires
@@ -20,6 +21,7 @@ from segmentation.selectors import flows, overview
 from segmentation.views.files import picture_file
 
 MOVES_SHOWN = 4
+RESULTS = "campaigns.view_campaignresult"
 # A relative change smaller than this is neither good nor bad.
 NOTABLE = 0.005
 
@@ -50,6 +52,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "worse": worse,
         "better": better,
         "moves_shown": MOVES_SHOWN,
+        "campaigns": campaign_tiles.tiles(total.as_of) if request.user.has_perm(RESULTS) else [],
     }
     return render(request, "home.html", context)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
+from campaigns.selectors import of_patient
 from patients.access import requires
 from patients.models import Consent, Patient
 from patients.selectors.contacts import masked, readable_phone
@@ -71,6 +72,23 @@ def older(request: HttpRequest, pk: int) -> HttpResponse:
     page = timeline(pk, Key.parse(request.GET.get("after", "")))
     context = {"patient": patient, "timeline": page, "now": timezone.now()}
     return render(request, "patient_card/_timeline.html", context)
+
+
+@requires("patients.view_patient", "campaigns.view_message")
+@require_safe
+def messages(request: HttpRequest, pk: int) -> HttpResponse:
+    """Messages of the patient and the decision of every recent campaign: asked for after the page has been drawn."""
+    patient = _patient(pk)
+    now = timezone.now()
+    today = timezone.localdate(now)
+    context = {
+        "patient": patient,
+        "messages": of_patient.messages_of(pk),
+        "decisions": of_patient.decisions(pk, now, today),
+        "today": today,
+    }
+    fragment: bool = request.htmx  # type: ignore[attr-defined]
+    return render(request, "patient_card/_messages.html" if fragment else "patient_card/messages.html", context)
 
 
 def _contacts(patient: Patient, request: HttpRequest) -> dict[str, Any]:
