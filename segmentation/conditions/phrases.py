@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from segmentation.attributes.base import Attribute, Catalogue, Field, Leaf, Operator, Words
+from segmentation.attributes.base import Attribute, Catalogue, Field, Leaf, Operator, Words, _
 
 SHOWN_NAMES = 5
 
@@ -37,10 +37,10 @@ class Phrase:
         return label if label[1:2].isupper() or label[1:2] == " " else label[:1].lower() + label[1:]
 
     def known(self) -> str:
-        return self.text("%(label)s: known", label=self.label)
+        return self.text(_("%(label)s: known"), label=self.label)
 
     def unknown(self) -> str:
-        return self.text("%(label)s: not known", label=self.label)
+        return self.text(_("%(label)s: not known"), label=self.label)
 
     def labelled(self) -> str:
         """The label and the value: “age 25–55 years”, “visits in all: 3 or more”, “sex: female”."""
@@ -49,9 +49,9 @@ class Phrase:
             return f"{self.label} {self.value(field)}"
         if self.operator.code == "not_in":
             self.denied = self.negated
-            message = "%(label)s: %(value)s" if self.negated else "%(label)s: not %(value)s"
+            message = _("%(label)s: %(value)s") if self.negated else _("%(label)s: not %(value)s")
             return self.text(message, label=self.label, value=self.value(field))
-        return self.text("%(label)s: %(value)s", label=self.label, value=self.value(field))
+        return self.text(_("%(label)s: %(value)s"), label=self.label, value=self.value(field))
 
     def value(self, field: Field) -> str:
         value = self.leaf[field.name]
@@ -61,7 +61,7 @@ class Phrase:
             return window(value, self.words, ahead=field.ahead)
         if field.kind == "date":
             day = self.words.day(datetime.date.fromisoformat(value))
-            message = "on %(day)s or later" if self.operator.code == "since" else "on %(day)s or earlier"
+            message = _("on %(day)s or later") if self.operator.code == "since" else _("on %(day)s or earlier")
             return self.text(message, day=day)
         return self.named(field)
 
@@ -76,9 +76,9 @@ class Phrase:
             return f"{self.words.number(number)}\u00a0%" if field.unit == "%" else self.words.number(number)
 
         if self.operator.code == "between":
-            return self.text("from %(low)s to %(high)s", low=written(low), high=written(high))
-        message = {"at_least": "%(value)s or more", "at_most": "%(value)s or less"}.get(self.operator.code, "%(value)s")
-        return self.text(message, value=written(low))
+            return self.text(_("from %(low)s to %(high)s"), low=written(low), high=written(high))
+        message = {"at_least": _("%(value)s or more"), "at_most": _("%(value)s or less")}.get(self.operator.code)
+        return self.text(message, value=written(low)) if message else written(low)
 
     def named(self, field: Field) -> str:
         """The choices of a field: “A”, “B” or “C”."""
@@ -93,7 +93,7 @@ class Phrase:
             names = [self.catalogue.name(field.source, one) or f"№ {one}" for one in chosen]
         else:
             names = list(chosen)
-        return either([self.text("“%(name)s”", name=name) for name in names], self.words)
+        return either([self.text(_("“%(name)s”"), name=name) for name in names], self.words)
 
     def field(self, name: str) -> Field | None:
         """A field of the operator that has been filled in."""
@@ -119,7 +119,7 @@ class Phrase:
 
     def summed(self) -> str:
         """“paid 10 000 ₽ or more within the last year”."""
-        said = self.text("paid %(sum)s", sum=self.value(next(one for one in self.operator.fields)))
+        said = self.text(_("paid %(sum)s"), sum=self.value(next(one for one in self.operator.fields)))
         return " ".join([said, *self._circumstances({}, "", with_count=False)])
 
     def answer(self, noun: str) -> str:
@@ -137,7 +137,7 @@ class Phrase:
     def _circumstances(self, nouns: Mapping[str, str], which: str, with_count: bool) -> list[str]:
         parts = []
         if nouns and not any("%(what)s" in noun for noun in nouns.values()) and self._services():
-            parts.append(self.text("for the service %(what)s", what=self._services()))
+            parts.append(self.text(_("for the service %(what)s"), what=self._services()))
         if with_count:
             parts.append(times(self.leaf["count"], self.words))
         for name in ("ago", "ahead"):
@@ -163,10 +163,6 @@ class Phrase:
         return self.words.gettext(" or ").join(said)
 
 
-def _(message: str) -> str:
-    return message
-
-
 _PLACES = {
     "branch": _("in the branch %(names)s"),
     "doctor": _("with the doctor %(names)s"),
@@ -187,28 +183,30 @@ def either(names: Sequence[str], words: Words) -> str:
 
 
 def years(operator: str, low: int, high: int, words: Words) -> str:
-    n = words.ngettext
     if operator == "between":
-        return n("%(low)s–%(n)s year", "%(low)s–%(n)s years", high) % {"low": low, "n": high}
+        return words.ngettext("%(low)s–%(n)s year", "%(low)s–%(n)s years", high) % {"low": low, "n": high}
     if operator == "at_least":
-        return n("%(n)s year or more", "%(n)s years or more", low) % {"n": low}
+        return words.ngettext("%(n)s year or more", "%(n)s years or more", low) % {"n": low}
     if operator == "at_most":
-        return n("%(n)s year or less", "%(n)s years or less", low) % {"n": low}
-    return n("%(n)s year", "%(n)s years", low) % {"n": low}
+        return words.ngettext("%(n)s year or less", "%(n)s years or less", low) % {"n": low}
+    return words.ngettext("%(n)s year", "%(n)s years", low) % {"n": low}
 
 
 def times(count: Mapping[str, Any], words: Words) -> str:
     """How often."""
-    n, low, high = words.ngettext, count.get("at_least"), count.get("at_most")
+    low, high = count.get("at_least"), count.get("at_most")
     if high == 0:
         return words.gettext("not once")
     if high is None:
-        return n("%(n)s time or more", "%(n)s times or more", low or 1) % {"n": words.number(low or 1)}
+        return words.ngettext("%(n)s time or more", "%(n)s times or more", low or 1) % {"n": words.number(low or 1)}
     if not low:
-        return n("at most %(n)s time", "at most %(n)s times", high) % {"n": words.number(high)}
+        return words.ngettext("at most %(n)s time", "at most %(n)s times", high) % {"n": words.number(high)}
     if low == high:
-        return n("exactly %(n)s time", "exactly %(n)s times", high) % {"n": words.number(high)}
-    return n("%(low)s–%(n)s time", "%(low)s–%(n)s times", high) % {"low": words.number(low), "n": words.number(high)}
+        return words.ngettext("exactly %(n)s time", "exactly %(n)s times", high) % {"n": words.number(high)}
+    return words.ngettext("%(low)s–%(n)s time", "%(low)s–%(n)s times", high) % {
+        "low": words.number(low),
+        "n": words.number(high),
+    }
 
 
 Counted = Callable[[Words, int], str]

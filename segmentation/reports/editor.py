@@ -5,6 +5,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from segmentation.attributes import ATTRIBUTES, GROUPS, Field
 from segmentation.reports.recipes import recipes
@@ -107,12 +108,12 @@ def words() -> dict[str, str]:
         "search": _("type to search"), "nothing": _("nothing found"), "take_away": _("Take away"),
         "from": _("from"), "to": _("to"), "unit": _("unit"), "shape": _("window"),
         "days": _("days"), "weeks": _("weeks"), "months": _("months"), "years": _("years"),
-        "any_time": _("at any time"), "last": _("within the last"), "next": _("within the next"),
-        "between_ago": _("between … and … ago"), "between_ahead": _("in … to …"),
-        "earlier": _("longer ago than"), "later": _("not sooner than in"), "once": _("at least once"),
+        "last": _("within the last"), "next": _("within the next"),
+        "between_ago": pgettext("window", "between"), "between_ahead": pgettext("window ahead", "in"),
+        "earlier": pgettext("window", "at least"), "later": _("not sooner than in"), "ago": _("ago"),
         "at_least": _("at least"), "at_most": _("at most"), "between": _("from … to"), "never": _("not once"),
-        "times": _("times"), "more": _("Narrow down:"), "any_choice": _("any"),
+        "times": _("times"), "more": _("Narrow down:"),
         "nightly": _("as of the last night"), "counting": _("Counting…"), "empty": _("No conditions: all patients."),
         "failed": _("The count did not come. The conditions are kept; they are counted again after the next change."),
-        "recipes": _("Ready conditions"), "moved": _("Removed"),
+        "recipes": _("Ready conditions"),
     }  # fmt: skip

@@ -435,6 +435,7 @@
         if (shape === "between") box.appendChild(el("span", { text: "–" }));
         if (shape !== "earlier") box.appendChild(numberInput(whole, now.to, label + ", " + words.to, function (n) { now.to = n; save(); }));
         box.appendChild(select(label + ", " + words.unit, [["days", words.days], ["weeks", words.weeks], ["months", words.months], ["years", words.years]], now.unit, function (code) { now.unit = code; save(); }, "cond-units"));
+        if (shape !== "last" && !field.ahead) box.appendChild(el("span", { class: "cond-unit", text: words.ago }));
       }
       fill();
       return box;
