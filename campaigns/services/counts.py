@@ -5,16 +5,20 @@ import datetime
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef
 
-from campaigns.models import Campaign, CampaignCount, Message
+from campaigns.models import Campaign, Message
 
 LOCK = 0x636E7473  # "cnts", the first half of the advisory lock's key; the id of the campaign is the second
 OPEN = (Message.State.PLANNED, Message.State.DEFERRED, Message.State.SENDING)
 _COUNT = """
+WITH counted AS (
 INSERT INTO campaigns_campaigncount (campaign_id, variant_id, channel, state, reason, messages, cost, counted_at)
 SELECT campaign_id, variant_id, channel, state, reason, count(*), sum(cost), %(now)s
 FROM campaigns_message WHERE campaign_id = %(campaign)s GROUP BY 1, 2, 3, 4, 5
 ON CONFLICT (campaign_id, variant_id, channel, state, reason) DO UPDATE
 SET messages = excluded.messages, cost = excluded.cost, counted_at = excluded.counted_at
+RETURNING id
+)
+DELETE FROM campaigns_campaigncount WHERE campaign_id = %(campaign)s AND id NOT IN (SELECT id FROM counted)
 """
 
 
@@ -24,7 +28,6 @@ def refresh(campaign_id: int, now: datetime.datetime) -> None:
         # Two countings at once would undo each other's deletions.
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, campaign_id])
         cursor.execute(_COUNT, {"campaign": campaign_id, "now": now})
-        CampaignCount.objects.filter(campaign=campaign_id).exclude(counted_at=now).delete()
         finish(campaign_id, now)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
-from campaigns import reasons
+from campaigns import checks, reasons
 from campaigns.models import Campaign, Message, Policy, TemplateText, VariantTemplate, VariantText
 from campaigns.services import counts, schedule
 
@@ -54,7 +54,7 @@ def approve(campaign_id: int, user: Any, now: datetime.datetime) -> Campaign:
     with transaction.atomic():
         return _move(
             campaign_id, (State.WAITING,), State.PLANNING, now, done=(State.PLANNING, *LIVING, State.FINISHED),
-            check=lambda campaign: _second_person(campaign, user), after=_hand_over,
+            check=lambda campaign, _now: _second_person(campaign, user), after=_hand_over,
             approved_by=user, launched_at=now, error="",
         )  # fmt: skip
 
@@ -123,7 +123,7 @@ def freeze(campaign: Campaign) -> None:
 
 def _move(
     campaign_id: int, of: Iterable[str], to: str, now: datetime.datetime, *, done: Iterable[str],
-    check: Callable[[Campaign], None] | None = None, after: Callable[[Campaign], None] | None = None, **fields: Any,
+    check: Callable[[Campaign, datetime.datetime], None] | None = None, after: Callable[[Campaign], None] | None = None, **fields: Any,
 ) -> Campaign:  # fmt: skip
     """The conditional UPDATE. `done`: states in which this button's work is done already."""
     with transaction.atomic():
@@ -131,7 +131,7 @@ def _move(
         if moved.update(state=to, updated_at=now, **fields):
             campaign = Campaign.objects.get(pk=campaign_id)
             if check:
-                check(campaign)  # raises, and the state is as before
+                check(campaign, now)  # raises, and the state is as before
             if after:
                 after(campaign)
             return campaign
@@ -141,7 +141,11 @@ def _move(
     raise NotAllowed(_("The campaign is %(state)s: this cannot be done now.") % {"state": campaign.get_state_display()})
 
 
-def _ready(campaign: Campaign) -> None:
+def _ready(campaign: Campaign, now: datetime.datetime) -> None:
+    """Refuses what may not be sent; then keeps the texts. Raised inside the transaction that changed the state."""
+    errors = [str(problem.message) for problem in checks.of_campaign(campaign, now) if problem.is_error]
+    if errors:
+        raise NotAllowed(_("This has to be put right first: %(what)s") % {"what": " ".join(dict.fromkeys(errors))})
     if not campaign.salt:
         Campaign.objects.filter(pk=campaign.pk, salt="").update(salt=secrets.token_hex(8))
     freeze(campaign)

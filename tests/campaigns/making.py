@@ -18,6 +18,8 @@ from patients.models import Branch, Consent, Integration, Patient, Visit
 NOW = datetime.datetime(2026, 11, 23, 9, 0, tzinfo=datetime.UTC)  # Monday noon in Moscow
 BEFORE = NOW - datetime.timedelta(days=400)
 EVERYBODY: dict[str, Any] = {"where": {}, "except": None}
+# What the law wants in advertising is in it, so that a campaign of it may be launched by the button.
+LAWFUL = "Здравствуйте, {{ patient.first_name }}! {{ warning }} Отписаться: {{ unsubscribe_url }}"
 _numbers = itertools.count(1)
 
 
@@ -79,7 +81,7 @@ def make_visit(
 def make_template(channel: str = "email", purpose: str = "marketing", **texts: str) -> Template:
     """A template with a text per language: make_template("sms", ru="Ждём вас", en="Come again")."""
     template = Template.objects.create(name=f"Шаблон {next(_numbers)}", channel=channel, purpose=purpose)
-    for language, body in (texts or {"ru": "Здравствуйте, {{ patient.first_name }}!"}).items():
+    for language, body in (texts or {"ru": LAWFUL}).items():
         TemplateText.objects.create(
             template=template, language=language, version=1, current=True, body=body, plain=body,
             subject="Приглашение" if channel == "email" else "", html=f"<p>{body}</p>" if channel == "email" else "",
@@ -109,10 +111,7 @@ def make_campaign(
         }
     )  # fmt: skip
     campaign.branches.set(branches or [])
-    templates = {
-        channel: make_template(channel, purpose, **dict.fromkeys(languages, "Здравствуйте, {{ patient.first_name }}!"))
-        for channel in channels
-    }
+    templates = {channel: make_template(channel, purpose, **dict.fromkeys(languages, LAWFUL)) for channel in channels}
     for number in range(variants):
         weight = weights[number] if weights else 1
         variant = Variant.objects.create(campaign=campaign, letter="ABCDEFGH"[number], weight=weight, offer=offer)
