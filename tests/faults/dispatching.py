@@ -163,7 +163,9 @@ _PARENT = """
 import datetime, os, signal, sys
 import django
 django.setup()
+from django.urls import get_resolver
 from campaigns.services import dispatch
+get_resolver().url_patterns  # links are made from them, and reading them takes most of a second
 now = datetime.datetime.fromisoformat(sys.argv[1])
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: they are gone when they are dead
 for _line in sys.stdin:
