@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import unescape
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
@@ -239,6 +240,20 @@ def _links(asked: Asked) -> Iterator[Problem]:
             yield _at("uncounted_link", WARNING, "body", asked.body, match.start(), message)
 
 
+def _addresses(asked: Asked, compiled: Compiled) -> Iterator[Problem]:
+    """Links that lead nowhere: without https://, without a site, to a variable that is no address."""
+    whole = {f"{{{{ {path} }}}}" for path in variables.ADDRESSES}
+    for address in [*re.findall(r'\shref="([^"]*)"', compiled.html), *compiled.links]:
+        said = " ".join(unescape(address).split())
+        if re.match(r"(mailto|tel):.", said) or said in whole or re.fullmatch(r"\{\{ link_\d+ \}\}", said):
+            continue
+        if re.match(r"https?://", said) and (urlsplit(said.replace("{", "").replace("}", "")).hostname or ""):
+            continue
+        message = _("“%(address)s” is not an address: it begins with https:// and names a site.")
+        index = max(asked.body.find(said), 0)
+        yield _at("bad_link", ERROR, "body", asked.body, index, message % {"address": said[:80]})
+
+
 def _mail(asked: Asked, compiled: Compiled) -> Iterator[Problem]:
     subject = asked.subject.strip()
     if not subject:
@@ -257,6 +272,7 @@ def _mail(asked: Asked, compiled: Compiled) -> Iterator[Problem]:
     if len(compiled.html.encode()) > MAIL_SIZE:
         message = _("The letter is larger than 100 KB: some mail services cut it off, the link to unsubscribe with it.")
         yield Problem("large", WARNING, "body", 0, message)
+    yield from _addresses(asked, compiled)
     yield from _pictures(asked, compiled)
 
 

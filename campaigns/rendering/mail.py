@@ -52,7 +52,7 @@ def checked(source: str, hidden: str, protected: Protected) -> list[Problem]:
         tag = _TAG.fullmatch(match[0])
         if tag is None:
             add("broken_mjml", match.start(), _("This tag cannot be read: %(tag)s") % {"tag": match[0][:60]})
-            continue
+            break
         closing, name, _attributes, alone = tag[1], tag[2].lower(), tag[3], tag[4]
         if name not in ALLOWED:
             add("broken_mjml", match.start(), _("The tag <%(tag)s> is not allowed in a letter.") % {"tag": name})

@@ -20,7 +20,7 @@ _ENDINGS = tuple(sorted(_ENDING_LIST.split(), key=len, reverse=True))
 _COMMON_LIST = (
     "консультац прием врач специалист первичн повторн осмотр лечен диагностик процедур исследован анализ комплексн "
     "услуг сеанс курс один два три женщин мужчин взросл детск ребен пациент программ зона клиник для при или the and "
-    "with"
+    "with малог общ"
 )
 _COMMON = tuple(_COMMON_LIST.split())
 # Illnesses and what gives them away; the beginning of a word is enough.

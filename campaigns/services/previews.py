@@ -18,6 +18,8 @@ from campaigns.rendering.compiling import OFFER_URL, Compiled
 from campaigns.services import accounts, contexts
 from patients.models import Patient
 
+SOME_MESSAGE = 10_000_000  # a number as long as those of a clinic's third year
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -64,7 +66,7 @@ def preview(
     if compiled.broken or not compiled.body.strip():
         return result
     try:
-        values = values_for(compiled, written.language, patient, offer, now)
+        values = values_for(compiled, written.language, patient, offer, now, counted=template.channel == "sms")
         result.rendered = rendering.render(compiled, values)
     except rendering.NotRendered as error:
         result.failure = str(error)
@@ -82,15 +84,29 @@ def compile_written(template: Template, written: Written) -> Compiled:
 
 
 def values_for(
-    compiled: Compiled, language: str, patient: Patient | None, offer: Offer | None, now: dt.datetime
+    compiled: Compiled,
+    language: str,
+    patient: Patient | None,
+    offer: Offer | None,
+    now: dt.datetime,
+    counted: bool = False,
 ) -> dict[str, Any]:
-    """Real values of a patient; of nobody in particular, the examples. Links lead where they would lead."""
-    base = links.base_url()
+    """Real values of a patient; of nobody in particular, the examples.
 
-    def addresses(_key: int, wanted: Iterable[str]) -> dict[str, Any]:
-        made: dict[str, Any] = {"unsubscribe_url": f"{base}/u/…", "consent_url": f"{base}/c/…"}
+    Personal addresses open nothing: they only have the length of real ones. Links lead where they would lead;
+    `counted` shows the addresses that are sent instead of them, so that the parts of an SMS are right.
+    """
+    base = links.base_url()
+    personal = {
+        "unsubscribe_url": _disguised(links.unsubscribe_url(base, SOME_MESSAGE)),
+        "consent_url": _disguised(links.preferences_url(base, SOME_MESSAGE)),
+    }
+
+    def addresses(_key: int, _wanted: Iterable[str]) -> dict[str, Any]:
+        made: dict[str, Any] = dict(personal)
         for number, target in enumerate(compiled.links, 1):
-            made[f"link_{number}"] = (offer.url if offer else "") or base if target == OFFER_URL else target
+            own = (offer.url if offer else "") or base if target == OFFER_URL else target
+            made[f"link_{number}"] = _disguised(links.link_url(base, SOME_MESSAGE, number)) if counted else own
         return made
 
     if patient is None:
@@ -110,6 +126,12 @@ def values_for(
     if 0 not in found:
         raise rendering.NotRendered("", _("This patient's card was deleted or merged."))
     return found[0]
+
+
+def _disguised(address: str) -> str:
+    """An address of the same length whose token is none."""
+    head, slash, token = address.rpartition("/")
+    return head + slash + "x" * len(token)
 
 
 class NotSent(ValueError):

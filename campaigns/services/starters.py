@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - letters are not cut into lines
 """Texts to begin with: what clinics send most (A4, B1, C17, D4), in both languages, ready to be changed."""
 
+import re
 from dataclasses import dataclass
 
 from campaigns.models import Channel, Purpose
@@ -27,7 +28,9 @@ _SMS_EN = " {{ warning }} Opt out: {{ unsubscribe_url }}"
 
 
 def _mail(subject: str, preheader: str, body: str) -> Words:
-    return Words(subject, preheader, body.strip() + "\n\n:::footer\n")
+    """A mail with its footer. Lines broken here for the width of the file are one paragraph in the letter."""
+    whole = re.sub(r"(?<=[^\n])\n(?=[a-zа-яё])", " ", body.strip())
+    return Words(subject, preheader, whole + "\n\n:::footer\n")
 
 
 STARTERS = (

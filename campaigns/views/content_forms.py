@@ -37,7 +37,7 @@ class OfferForm(forms.ModelForm):
             "value": forms.NumberInput({**_FIELD, "step": "0.01", "min": "0", "inputmode": "decimal"}),
             "service": forms.Select(_SELECT),
             "group": forms.Select(_SELECT),
-            "branches": forms.CheckboxSelectMultiple(),
+            "branches": forms.CheckboxSelectMultiple({"class": "form-check-input"}),
             "valid_from": forms.DateInput({**_FIELD, "type": "date"}, format="%Y-%m-%d"),
             "valid_until": forms.DateInput({**_FIELD, "type": "date"}, format="%Y-%m-%d"),
             "promo_code": forms.TextInput({**_FIELD, "autocapitalize": "characters", "autocomplete": "off"}),
