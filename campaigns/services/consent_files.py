@@ -38,6 +38,7 @@ _PURPOSES = {
     "marketing": "marketing", "advertising": "marketing", "реклама": "marketing", "рекламные": "marketing",
     "service": "service", "сервисные": "service", "сервис": "service", "сервисные сообщения": "service",
 }  # fmt: skip
+_MAIN = {"channel": "e-mail, sms, звонок, мессенджер, push", "purpose": "реклама, сервисные"}
 _MOMENTS = (
     "%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d",
     "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y",
@@ -127,12 +128,15 @@ def _value(name: str, cell: Any, zone: ZoneInfo) -> Any:
     if name == "granted":
         return values.boolean(cell)
     if name == "at":
-        moment = values.moment(cell, _MOMENTS, zone)
+        try:
+            moment = values.moment(cell, _MOMENTS, zone)
+        except ValueError:
+            raise ValueError(_("Not a date; write 01.09.2025 or 2025-09-01 10:15.")) from None
         return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(dt.UTC)
     word = values.text(cell)
     if name in ("channel", "purpose"):
         known = _CHANNELS if name == "channel" else _PURPOSES
         if word.lower() not in known:
-            raise ValueError(_("Not one of: %(words)s.") % {"words": ", ".join(sorted(known))})
+            raise ValueError(_("Not one of: %(words)s.") % {"words": _MAIN[name]})
         return known[word.lower()]
     return word

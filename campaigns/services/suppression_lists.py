@@ -48,7 +48,8 @@ def add(
     text: str, channel: str, reason: str, now: dt.datetime, *, marketing_only: bool = True, note: str = ""
 ) -> Report:
     """Suppress every address of the text on the channel; those that are so already stay as they are."""
-    report, found = Report(), {}
+    report = Report()
+    found: dict[str, str] = {}
     for number, word in addresses_of(text):
         address = suppressions.readable(channel, word)
         if address is not None:

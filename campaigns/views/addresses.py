@@ -25,7 +25,7 @@ class LookUpForm(forms.Form):
     address = forms.CharField(label=gettext_lazy("E-mail or phone"), max_length=254)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, auto_id="look_%s", **kwargs)
+        super().__init__(*args, **{"auto_id": "look_%s", **kwargs})
         self.fields["channel"].widget.attrs["class"] = "form-select"
         self.fields["address"].widget.attrs.update({"class": "form-control", "autocomplete": "off"})
 

@@ -141,10 +141,16 @@ def consent_batch(request: HttpRequest, pk: int) -> HttpResponse:
     rows = list(Rejected.objects.filter(batch=batch, row__gt=after).order_by("row", "pk")[: PAGE + 1])
     context = {
         "batch": batch,
-        "rows": [{"item": item, "errors": _errors(item)} for item in rows[:PAGE]],
+        "rows": [{"item": item, "errors": _errors(item), "said": _said(item)} for item in rows[:PAGE]],
         "next_url": f"{request.path}?from={rows[PAGE - 1].row}" if len(rows) > PAGE else "",
     }
     return render(request, "campaigns/consent_batch.html", context)
+
+
+def _said(item: Rejected) -> list[tuple[str, str]]:
+    """The row as it came, in the order of the columns."""
+    payload = item.payload if isinstance(item.payload, dict) else {}
+    return [(known[0], str(payload[name])) for name, known in consent_files.COLUMNS.items() if name in payload]
 
 
 def _errors(item: Rejected) -> list[tuple[str, str]]:
