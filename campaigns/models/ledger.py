@@ -71,7 +71,7 @@ class Message(models.Model):
         CANCELLED = "cancelled", _("cancelled")
         EXPIRED = "expired", _("expired")
 
-    dedupe_key = models.CharField(max_length=80, unique=True)
+    dedupe_key = models.CharField(max_length=80)
     campaign = models.ForeignKey(
         Campaign, models.PROTECT, null=True, related_name="messages", verbose_name=_("campaign"), db_index=False
     )
@@ -110,6 +110,8 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
+            # Not unique=True on the field: Django would add a second index, for searches with LIKE.
+            models.UniqueConstraint(fields=["dedupe_key"], name="message_once_per_key"),
             models.CheckConstraint(
                 condition=Q(
                     state__in=[

@@ -24,12 +24,12 @@ def test_launched_campaigns_are_planned_and_standing_ones_take_their_newcomers()
     campaign = make_campaign()
     lifecycle.launch(campaign.pk, None, NOW)
     make_patients(2)
-    assert plan(NOW) == "1 campaigns planned; 2 newcomers taken by standing campaigns"
-    assert plan(NOW) == "0 campaigns planned; 0 newcomers taken by standing campaigns"
+    assert plan(NOW) == "campaigns planned: 1; newcomers taken by standing ones: 2"
+    assert plan(NOW) == "campaigns planned: 0; newcomers taken by standing ones: 0"
     assert (campaign.messages.count(), standing.messages.count()) == (2, 2)
 
 
 def test_what_cannot_be_planned_is_told() -> None:
     Campaign.objects.filter(pk=make_campaign().pk).update(state="planning", audience={"where": {"attribute": "?"}})
-    with pytest.raises(CommandError, match="1 campaigns could not be planned"):
+    with pytest.raises(CommandError, match="Not planned: 1"):
         plan(NOW)

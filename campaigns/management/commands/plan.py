@@ -24,6 +24,6 @@ class Command(BaseCommand):
         planned = schedule.pick_up(now)
         taken = standing.take(now)
         left = Campaign.objects.filter(state=Campaign.State.PLANNING).count()
-        self.stdout.write(f"{planned} campaigns planned; {taken} newcomers taken by standing campaigns")
+        self.stdout.write(f"campaigns planned: {planned}; newcomers taken by standing ones: {taken}")
         if left:
-            raise CommandError(f"{left} campaigns could not be planned: see their pages.")
+            raise CommandError(f"Not planned: {left}. Their pages say why.")
