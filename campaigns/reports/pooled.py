@@ -100,7 +100,7 @@ def pool_tiles(whole: Pooled) -> list[dict[str, Any]]:
     tone = ("good" if whole.difference.value > 0 else "bad") if whole.real else ""
     return [
         {
-            "term": "came_back", "value": wording.points(whole.difference.value), "tone": tone,
+            "label": _("Came because of them"), "value": wording.points(whole.difference.value), "tone": tone,
             "of": words.between(whole.difference.times(100), 1),
         },
         {"term": "extra_patients", "value": wording.signed(whole.extra.value), "of": words.between(whole.extra)},
@@ -111,7 +111,8 @@ def pool_tiles(whole: Pooled) -> list[dict[str, Any]]:
         {
             "term": "campaign_cost", "value": wording.money_short(round(whole.cost)),
             "of": _("%(each)s of extra income per ₽ (%(between)s)") % {
-                "each": wording.money(each.value, 1), "between": words.between(each, 1)
+                "each": wording.money(each.value, words.decimals(each)),
+                "between": words.between(each, words.decimals(each)),
             } if each else "",
         },
     ]  # fmt: skip

@@ -25,6 +25,11 @@ def between(found: Interval, decimals: int = 0) -> str:
     return _("from %(low)s to %(high)s") % {"low": low, "high": high}
 
 
+def decimals(found: Interval) -> int:
+    """As many as such a number needs: 2.4, but 287."""
+    return 0 if abs(found.value) >= 10 else 1
+
+
 def money_between(found: Interval) -> str:
     """«от −12 тыс. ₽ до +340 тыс. ₽»."""
     return _("from %(low)s to %(high)s") % {"low": signed_short(found.low), "high": signed_short(found.high)}
@@ -124,8 +129,8 @@ def missing(needed: Enough, today: dt.date | None, *, can_wait: bool) -> str:
     if not needed.more:
         return (
             _(
-                "For the effect seen so far (%(effect)s with caution) the groups are large enough to show it four times "
-                "in five."
+                "For the effect seen so far (%(effect)s with caution) the groups are large enough to show it four "
+                "times in five."
             )
             % words
         )

@@ -58,7 +58,8 @@ def _cost_tile(whole: Estimate) -> dict[str, Any]:
     of = ""
     if back:
         of = _("%(each)s of extra income per ₽ (%(between)s)") % {
-            "each": wording.money(back.value, 1), "between": words.between(back, 1)
+            "each": wording.money(back.value, words.decimals(back)),
+            "between": words.between(back, words.decimals(back)),
         }  # fmt: skip
     return {"term": "campaign_cost", "value": wording.money_short(round(whole.treated.cost)), "of": of}
 
@@ -104,7 +105,7 @@ def _group_row(name: str, group: Group, figures: Mapping[str, Any], only_ended: 
 def _compared_columns(first: str) -> list[Column]:
     return [
         (first, "text"), (_("Patients"), "number"), (_("Came"), "number"), (_("Share"), "share"),
-        (_("Hold-out: patients"), "number"), (_("Hold-out: share"), "share"), (_("Difference, pp"), "text"),
+        (_("Against: patients"), "number"), (_("Against: share"), "share"), (_("Difference, pp"), "text"),
         (_("Verdict"), "text"),
     ]  # fmt: skip
 

@@ -235,7 +235,7 @@ class Line:
     @property
     def counts(self) -> bool:
         """Whether it is in the pool: both groups, and nothing that is still being counted."""
-        return self.judged and bool(self.stratum.weight)
+        return self.judged and self.stratum.complete
 
 
 def lines(asked: PoolFilter, today: dt.date) -> list[Line]:

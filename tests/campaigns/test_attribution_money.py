@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
-from campaigns.attribution import Group, Stratum, money_difference, payers_enough, pooled
+from campaigns.attribution import Group, Stratum, money_difference, payers_enough, pooled, share_difference
 
 MEDIAN, SIGMA = 6_000.0, 0.9  # ₽ paid by those who pay: log-normal, as bills of clinics are
 
@@ -91,26 +92,49 @@ def test_simpsons_paradox_does_not_fool_the_pool() -> None:
     assert found.difference.high < 0
 
 
-def test_pooled_by_hand() -> None:
-    """Mantel–Haenszel with Sato's variance, two campaigns, computed on paper."""
-    strata = [Stratum(Group(n=60, came=12), Group(n=20, came=2)), Stratum(Group(n=30, came=6), Group(n=30, came=3))]
+def test_one_campaign_alone_has_the_interval_of_a_campaign() -> None:
+    one, two = Group(n=43, came=21), Group(n=4)
+    found, alone = pooled([Stratum(one, two)]), share_difference(one, two)
+    assert found
+    assert (found.difference.low, found.difference.high) == pytest.approx((alone.low, alone.high))
+    assert found.extra.low == pytest.approx(43 * alone.low)
+
+
+def test_large_campaigns_with_one_holdout_share_agree_with_mantel_and_haenszel() -> None:
+    """Weights, the variance of Sato (Biometrics 45 (1989) 1323) and the test of Cochran, Mantel, Haenszel, by hand."""
+    strata = [
+        Stratum(Group(n=9_000, came=900), Group(n=1_000, came=80)),
+        Stratum(Group(n=18_000, came=5_400), Group(n=2_000, came=560)),
+    ]
     found = pooled(strata)
     assert found
-    w = [60 * 20 / 80, 30 * 30 / 60]
-    value = (w[0] * 0.1 + w[1] * 0.1) / sum(w)
-    p = (3600 * 2 - 400 * 12 + 1200 * (20 - 60) / 2) / 6400 + (900 * 3 - 900 * 6 + 0) / 3600
-    q = (12 * 18 + 2 * 48) / 160 + (6 * 27 + 3 * 24) / 120
+    w = [9_000 * 1_000 / 10_000, 18_000 * 2_000 / 20_000]
+    value = (w[0] * 0.02 + w[1] * 0.02) / sum(w)
+    p = q = excess = variance = 0.0
+    for stratum in strata:
+        n1, x1, n0, x0 = stratum.treated.n, stratum.treated.came, stratum.holdout.n, stratum.holdout.came
+        n, came = n1 + n0, x1 + x0
+        p += (n1**2 * x0 - n0**2 * x1 + n1 * n0 * (n0 - n1) / 2) / n**2
+        q += (x1 * (n0 - x0) + x0 * (n1 - x1)) / (2 * n)
+        excess += x1 - n1 * came / n
+        variance += n1 * n0 * came * (n - came) / (n**2 * (n - 1))
     half = 1.959964 * (value * p + q) ** 0.5 / sum(w)
-    assert found.difference.value == pytest.approx(0.1)
-    assert found.difference.high == pytest.approx(0.1 + half, rel=1e-6)
-    # Cochran–Mantel–Haenszel with continuity correction.
-    excess = (12 - 60 * 14 / 80) + (6 - 30 * 9 / 60)
-    variance = 60 * 20 * 14 * 66 / (80**2 * 79) + 30 * 30 * 9 * 51 / (60**2 * 59)
-    from scipy import stats
-
-    assert found.chance == pytest.approx(stats.chi2.sf((abs(excess) - 0.5) ** 2 / variance, 1))
-    assert found.extra.value == pytest.approx(0.1 * 60 + 0.1 * 30)
+    assert found.difference.value == pytest.approx(value)
+    assert found.difference.high - found.difference.low == pytest.approx(2 * half, rel=0.02)
+    assert found.chance == pytest.approx(stats.chi2.sf((abs(excess) - 0.5) ** 2 / variance, 1), rel=0.02)
+    assert found.extra.value == pytest.approx(0.02 * 27_000)
     assert found.unlike == pytest.approx(1.0)
+
+
+def test_the_whole_is_the_sum_of_its_campaigns() -> None:
+    rng = np.random.default_rng(3)
+    strata = [Stratum(pay(rng, 900, 0.1), pay(rng, 100, 0.05)), Stratum(pay(rng, 500, 0.2), pay(rng, 300, 0.25))]
+    found = pooled(strata)
+    parts = [pooled([stratum]) for stratum in strata]
+    assert found
+    assert found.extra.value == pytest.approx(sum(part.extra.value for part in parts if part))
+    assert found.money.value == pytest.approx(sum(part.money.value for part in parts if part))
+    assert found.difference.value * 1400 == pytest.approx(found.extra.value)
 
 
 SIZES = [(450, 50), (900, 100), (2_000, 200), (300, 60), (5_000, 500), (800, 200)]
