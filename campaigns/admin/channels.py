@@ -16,11 +16,11 @@ from campaigns.models import Channel, ChannelAccount
 from campaigns.services import account_trials, accounts
 from patients.admin.base import ConfigurationAdmin
 
-_LIMITS = (_("Limits and price"), {"fields": [("per_second", "per_day", "price")]})
+_LIMITS = (_("Limits and price"), {"fields": [("per_second", "per_day"), "price"]})
 _WARM_UP = (
     _("Warm-up"),
     {
-        "fields": [("warm_up_from", "warm_up_start", "warm_up_growth")],
+        "fields": ["warm_up_from", ("warm_up_start", "warm_up_growth")],
         "description": _("A new sender begins with a few mails to the most active and grows day by day."),
     },
 )
@@ -29,14 +29,14 @@ _FIELDSETS: dict[str, list[Any]] = {
         (None, {"fields": ["active", ("sender", "reply_to")]}),
         (
             _("Mail server"),
-            {"fields": ["provider", ("host", "port", "tls"), ("user", "password_env"), "bounce_address"]},
+            {"fields": ["provider", ("host", "port"), "tls", ("user", "password_env"), "bounce_address"]},
         ),
         _LIMITS,
         _WARM_UP,
         (
             _("Connection"),
             {
-                "fields": [("connections", "per_connection", "timeout"), ("helo", "verify"), "headers"],
+                "fields": [("connections", "per_connection"), ("timeout", "helo"), "verify", "headers"],
                 "classes": ["collapse"],
             },
         ),
@@ -65,8 +65,8 @@ class ChannelAccountAdmin(ConfigurationAdmin):
         return False
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> type[AccountForm]:
-        # Not the factory of the admin: it would drop the fields that are no columns.
-        return FORMS[obj.channel] if obj else AccountForm
+        """The form of the channel; its fields that are no columns are named by the fieldsets."""
+        return super().get_form(request, obj, change, form=FORMS[obj.channel] if obj else AccountForm, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return _FIELDSETS[obj.channel] if obj else super().get_fieldsets(request, obj)
