@@ -87,7 +87,7 @@ def _person(settled: bool) -> str:
     return f"""
         SELECT c.*, {digest}
             p.deleted_at IS NOT NULL OR p.merged_into_id IS NOT NULL AS gone,
-            coalesce(p.branch_id, x.last_branch_id) AS branch_id, x.last_visit_on,
+            coalesce(p.branch_id, b.id) AS branch_id, x.last_visit_on,
             CASE WHEN {minor.format("p")} THEN g.id ELSE coalesce(g.id, p.id) END AS reader_id,
             CASE WHEN g.id IS NOT NULL THEN g.email ELSE p.email END AS email,
             CASE WHEN g.id IS NOT NULL THEN g.phone ELSE p.phone END AS phone,
@@ -95,6 +95,7 @@ def _person(settled: bool) -> str:
         FROM candidate c
         JOIN patients_patient p ON p.id = c.patient_id
         LEFT JOIN segmentation_metrics x ON x.patient_id = p.id
+        LEFT JOIN patients_branch b ON b.id = x.last_branch_id
         LEFT JOIN (
             SELECT ward.id AS ward_id, kept.id, kept.email, kept.phone, kept.language
             FROM candidate c

@@ -322,6 +322,14 @@ def test_a_campaign_is_for_its_branches_else_for_those_of_its_offer() -> None:
     assert gate.recheck([row.pk], NOW) == {row.pk: gate.Verdict(reasons.OTHER_BRANCH)}
 
 
+def test_a_branch_that_is_no_more_is_no_branch() -> None:
+    from segmentation.models import Metrics
+
+    (patient,) = make_patients(1)
+    Metrics.objects.create(patient=patient, as_of=NOW.date(), last_branch_id=987_654)
+    assert row_of(patient, launch(make_campaign())).branch_id is None
+
+
 # --- Caps -----------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from unittest import mock
 from zoneinfo import ZoneInfo
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from campaigns import reasons
 from campaigns.models import Campaign, ChannelAccount, Message, Suppression
@@ -28,6 +28,7 @@ from tests.campaigns.making import (
     make_visit,
     policy,
 )
+from tests.conftest import eventually
 
 pytestmark = pytest.mark.django_db
 DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
@@ -219,6 +220,41 @@ def test_of_two_planners_one_plans() -> None:
         thread.join()
     assert sorted(written) == [0, 40]
     assert campaign.messages.count() == 40
+
+
+@pytest.mark.django_db(transaction=True)
+def test_killed_while_writing_it_has_written_nothing_and_starts_again() -> None:
+    make_patients(5)
+    campaign = ready(make_campaign())
+    # The rows are written, and the connection dies before the commit.
+    slow = f"WITH written AS ({planning._INSERT} RETURNING 1) SELECT pg_sleep(60) FROM written LIMIT 1"
+    errors = []
+
+    def work() -> None:
+        try:
+            planning.plan(campaign.pk, NOW)
+        except OperationalError as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    with mock.patch.object(planning, "_INSERT", slow):
+        planner = threading.Thread(target=work)
+        planner.start()
+        with connection.cursor() as cursor:
+            eventually(lambda: _terminated(cursor))
+        planner.join()
+    assert len(errors) == 1 and not campaign.messages.exists()
+    assert Campaign.objects.get(pk=campaign.pk).state == "planning"
+    assert planning.plan(campaign.pk, NOW) == 5
+
+
+def _terminated(cursor: Any) -> bool:
+    cursor.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'WITH written AS%' "
+        "AND wait_event = 'PgSleep' AND datname = current_database()"
+    )
+    return cursor.fetchone() is not None
 
 
 def test_nobody_in_the_audience_is_a_finished_campaign() -> None:
