@@ -4,7 +4,8 @@ import datetime
 from collections.abc import Callable
 
 from segmentation.attributes.base import Ask, Attribute, Field, Leaf, Operator, Part, Plain, _
-from segmentation.attributes.figures import AGO, AHEAD, DATE, between_days, chosen, flag
+from segmentation.attributes.events import moments
+from segmentation.attributes.figures import AGO, AHEAD, DATE, chosen, flag
 from segmentation.attributes.windows import Span, anniversaries, coming, month_of, past, shifted
 
 SEXES = (("female", _("female")), ("male", _("male")))
@@ -75,11 +76,11 @@ def _birthday() -> Attribute:
 
 
 def _registered() -> Attribute:
-    day = "({p}.registered_at AT TIME ZONE ZONE)::date"
+    column = "{p}.registered_at"
 
     def sql(span: Callable[[Leaf, Ask], Span]) -> Callable[[Leaf, Ask], Part]:
         def build(leaf: Leaf, ask: Ask) -> Part:
-            return Plain(f"({between_days(day.replace('ZONE', ask.value(ask.zone)), span(leaf, ask), ask)})")
+            return Plain(f"({' AND '.join([f'{column} IS NOT NULL', *moments(column, span(leaf, ask), ask)])})")
 
         return build
 
