@@ -7,12 +7,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from campaigns.machines import BURST
 from campaigns.models import MessageEvent
 
-# Condition on an event `e` in SQL; the same as `by_people()`. The index of a message's events answers it.
-BY_PEOPLE = """e.kind = 'clicked' AND NOT e.machine AND NOT EXISTS (
+# Conditions on an event `e` in SQL, the same as `by_people()`. The index of a message's events answers them.
+IN_A_BURST = """(e.kind = 'clicked' AND EXISTS (
     SELECT FROM campaigns_messageevent other
     WHERE other.message_id = e.message_id AND other.kind = 'clicked' AND other.link_id <> e.link_id
         AND other.at BETWEEN e.at - interval '1 second' AND e.at + interval '1 second'
-)"""
+))"""
+BY_PEOPLE = f"e.kind = 'clicked' AND NOT e.machine AND NOT {IN_A_BURST}"
 
 
 def by_people() -> QuerySet[MessageEvent]:

@@ -22,7 +22,7 @@ class Target:
 
 
 def target(message_id: int, position: int) -> Target | None:
-    """Where the link leads: to the address stored with the text and to no other."""
+    """Where the link leads: to the address stored with the text, or to the page of its offer, and to no other."""
     message = Message.objects.select_related("variant", "offer").filter(pk=message_id, text__isnull=False).first()
     if message is None:
         return None

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from campaigns.selectors.clicks import IN_A_BURST
 from campaigns.services.outcomes import IS_DRAWN
 
 _STATES = f"""
@@ -18,12 +19,12 @@ _STATES = f"""
     GROUP BY 1, 2, 3, 4, 5
 """
 # A scanner that opens every link is not a reader; a person who clicks thrice is one.
-_EVENTS = """
+_EVENTS = f"""
     SELECT m.campaign_id, COALESCE(v.letter, ''), e.kind, count(DISTINCT e.message_id)
     FROM campaigns_messageevent e
     JOIN campaigns_message m ON m.id = e.message_id
     LEFT JOIN campaigns_variant v ON v.id = m.variant_id
-    WHERE m.campaign_id = ANY(%(campaigns)s) AND NOT e.machine
+    WHERE m.campaign_id = ANY(%(campaigns)s) AND NOT e.machine AND NOT {IN_A_BURST}
       AND e.at < (%(as_of)s::date + 1)::timestamp AT TIME ZONE %(zone)s
     GROUP BY 1, 2, 3
 """

@@ -18,6 +18,7 @@ from tests.campaigns.making import (
     consent,
     make_campaign,
     make_message,
+    make_offer,
     make_patients,
     make_template,
     policy,
@@ -46,8 +47,8 @@ def sent(patient: Patient, **fields: Any) -> Message:
 
 def rows() -> tuple[int, ...]:
     """How much there is of everything a page could change."""
-    tables = (MessageEvent, Suppression, Consent, Message)
-    return tuple(table.objects.count() for table in tables) + (Suppression.objects.filter(lifted_at=None).count(),)
+    stopped = Suppression.objects.filter(lifted_at=None).count()
+    return stopped, *(table.objects.count() for table in (MessageEvent, Suppression, Consent, Message))
 
 
 def url(purpose: Any, message: Message | int, position: int = 0) -> str:
@@ -306,6 +307,15 @@ def test_a_stored_address_that_is_no_web_address_leads_nowhere(strict: Client, s
     assert not MessageEvent.objects.exists()
 
 
+def test_the_page_of_the_offer_is_a_target_too(strict: Client) -> None:
+    offer = make_offer(url="https://clinic.example/offer")
+    message = sent(make_patients()[0], offer=offer)
+    Link.objects.create(text=message.text, position=1, url="{{ offer.url }}")
+    assert strict.get(url("link", message, 1))["Location"].startswith("https://clinic.example/offer?utm_source=")
+    type(offer).objects.filter(pk=offer.pk).update(url="")
+    assert strict.get(url("link", message, 1)).status_code == 404
+
+
 def test_a_link_of_another_text_cannot_be_reached(strict: Client, clicked: Message) -> None:
     other = sent(make_patients()[0])
     assert strict.get(url("link", other, 1), headers=BROWSER).status_code == 404
@@ -360,9 +370,9 @@ def test_a_full_stop_behind_the_link_is_forgiven(strict: Client, clicked: Messag
 
 @pytest.mark.django_db
 def test_pages_make_few_queries(strict: Client, clicked: Message, django_assert_max_num_queries: Any) -> None:
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         strict.get(url("link", clicked), headers=BROWSER)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         strict.get(url("unsubscribe", clicked))
     with django_assert_max_num_queries(16):
         strict.get(url("preferences", clicked))
