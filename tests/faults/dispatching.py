@@ -45,7 +45,13 @@ def running_campaign(text: str = TEXT, **fields: Any) -> Campaign:
 
 
 def plan(campaign: Campaign, count: int, due_at: datetime.datetime = NOW, **fields: Any) -> list[Message]:
-    """Messages to so many new patients, as planning writes them; in SQL, because a story has twenty thousand."""
+    """Messages to so many new patients, as planning writes them."""
+    fill(campaign, count, due_at, **fields)
+    return list(Message.objects.filter(campaign=campaign).select_related("patient").order_by("pk"))
+
+
+def fill(campaign: Campaign, count: int, due_at: datetime.datetime = NOW, **fields: Any) -> None:
+    """In SQL: a story has twenty thousand, a benchmark a million."""
     (model,) = make_patients(1)
     variant = Variant.objects.get(campaign=campaign)
     chosen = VariantTemplate.objects.get(variant=variant, channel="email")
@@ -75,7 +81,6 @@ def plan(campaign: Campaign, count: int, due_at: datetime.datetime = NOW, **fiel
             [campaign.pk],
         )
         cursor.execute("ANALYZE campaigns_message, patients_patient, patients_consent")
-    return list(Message.objects.filter(campaign=campaign).order_by("pk"))
 
 
 def _clones(model: type[Model], pk: int, count: int, **changed: str) -> None:
