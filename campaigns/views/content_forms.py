@@ -51,6 +51,8 @@ class OfferForm(forms.ModelForm):
             chosen = self.fields[name]
             assert isinstance(chosen, forms.ModelChoiceField)
             chosen.queryset = model.objects.order_by("name")
+            if name != "branches":
+                chosen.empty_label = _("not bound to one")
         self.fields["promo_code"].help_text = _("A visit with this code is credited to the offer exactly.")
         for name, bound in self.fields.items():
             if self.is_bound and name in self.errors:

@@ -87,7 +87,7 @@ keys = _keys
 @require_http_methods(["GET", "POST"])
 @requires("campaigns.add_offer")
 def offer_new(request: HttpRequest) -> HttpResponse:
-    return _form(request, Offer(created_by_id=request.user.pk))
+    return _form(request, Offer(created_by_id=request.user.pk, promo_code="", url=""))
 
 
 @require_http_methods(["GET", "POST"])

@@ -43,6 +43,11 @@ def test_pages_open(marketer: Client, name: str) -> None:
     assert marketer.get(reverse(name)).status_code == 200
 
 
+def test_a_new_offer_begins_empty(marketer: Client) -> None:
+    form = marketer.get(reverse("offer_new")).context["form"]
+    assert [form[name].value() for name in ("name", "promo_code", "url", "terms")] == ["", "", "", ""]
+
+
 def test_whoever_may_only_look_changes_nothing(mail: Template) -> None:
     client = Client()
     client.force_login(make_user("owner", "campaigns.view_offer", "campaigns.view_template"))
