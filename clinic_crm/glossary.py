@@ -84,7 +84,7 @@ TERMS: dict[str, Term] = {
     "money_each": Term(
         _("Extra income per patient"),
         _(
-            "What a patient who was written to paid more than one of the hold-out, also counting those who did not come."
+            "How much more a patient written to paid than one of the hold-out, counting also those who did not come."
         ),
     ),
     "campaign_income": Term(
