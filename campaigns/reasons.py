@@ -1,6 +1,6 @@
 """Why something was not sent, or not sent yet: the codes of Message.reason, in words. Complete and in order of check.
 
-Those up to the caps are decided by the gate (campaigns.services.gate), when planned and again right before sending;
+Those up to the caps are decided by the gate (campaigns.services.decisions), when planned and again right before sending;
 there `late` comes right after `gone`.
 """
 

@@ -1,6 +1,6 @@
 """The statement that plans: one row per member of the audience, as it would stand in the ledger.
 
-    audience ─► gate (services.gate) ─► days (services.placing) ─► caps (services.caps)
+    audience ─► gate (services.decisions) ─► days (services.placing) ─► caps (services.caps)
 
 The audience and what the gate says of it are kept in temporary tables of the transaction: the number of messages per
 channel is needed before their days can be known, and the planner of the database chooses well when it knows the sizes.
@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from campaigns import reasons
 from campaigns.models import Campaign, Message
-from campaigns.services import caps, gate, placing, rules
-from campaigns.services.gate import Query
+from campaigns.services import caps, placing, rules
+from campaigns.services.decisions import Query, decisions
 from campaigns.services.placing import Places
 from campaigns.services.rules import Rules
 from segmentation.services.audiences import members_sql
@@ -60,7 +60,7 @@ def _decide(cursor: CursorWrapper, campaign: Campaign, rule: Rules, now: datetim
     cursor.execute(f"INSERT INTO campaign_audience {sql}", params)
     # The planner then knows how many there are, and chooses well for ten people as for a million.
     cursor.execute("ANALYZE campaign_audience")
-    query = gate.decisions(rule, "SELECT patient_id FROM campaign_audience", now, known=known)
+    query = decisions(rule, "SELECT patient_id FROM campaign_audience", now, known=known)
     cursor.execute(f"CREATE TEMPORARY TABLE campaign_decided ON COMMIT DROP AS {query.sql}", query.params)
     cursor.execute("ANALYZE campaign_decided (patient_id, reason, reader_id, address_key)")
 
