@@ -1,7 +1,7 @@
 """Why something was not sent, or not sent yet: the codes of Message.reason, in words. Complete and in order of check.
 
-Those up to the caps are decided by the gate (campaigns.services.decisions), when planned and again right before sending;
-there `late` comes right after `gone`.
+Those up to the caps are decided by the gate (services.decisions, services.gate), when planned and again right before
+sending; there `late` comes right after `gone`.
 """
 
 from django.utils.translation import gettext_lazy as _
