@@ -1,8 +1,10 @@
 """What was decided and sent: read-only, found through the patient."""
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Message, Suppression, Template
+from campaigns.reasons import REASONS
 from patients.admin.base import FactAdmin, ReadOnlyAdmin
 
 
@@ -20,9 +22,14 @@ class TemplateAdmin(ReadOnlyAdmin):
 
 @admin.register(Message)
 class MessageAdmin(FactAdmin):
-    list_display = ["patient", "channel", "purpose", "state", "reason", "due_at", "sent_at"]
-    list_select_related = ["patient"]
-    list_filter = ["channel", "state"]
+    list_display = ["patient", "campaign", "channel", "state", "why", "due_at", "sent_at"]
+    list_select_related = ["patient", "campaign"]
+    list_filter = ["channel", "purpose", "state"]
+
+    @admin.display(description=_("reason"))
+    def why(self, message: Message) -> str:
+        """The reason in words, and what the provider said."""
+        return " · ".join(part for part in (str(REASONS.get(message.reason, message.reason)), message.error) if part)
 
 
 @admin.register(Suppression)

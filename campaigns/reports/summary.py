@@ -28,7 +28,7 @@ def lines(campaign: Campaign, found: Forecast | None, now: dt.datetime) -> list[
         Line(_("What"), _what(campaign), "offer"),
         Line(_("Channels"), " → ".join(channel_names(campaign)), "channels"),
         Line(_("When"), when(campaign), "when"),
-        Line(_("Proof"), _proof(campaign, found), "when"),
+        Line(_("How it is proven"), _proof(campaign, found), "when"),
     ]
 
 

@@ -77,8 +77,8 @@ def _example(campaign: Campaign, now: dt.datetime) -> Patient | None:
         )
     except audiences.BrokenAudienceError:
         people = []
-    named = [person for person in people if person.first_name] or people
-    return named[0] if named else listed().exclude(first_name="").order_by("pk").first()
+    grown = [person for person in people if person.first_name and person.guardian_id is None] or people
+    return grown[0] if grown else listed().exclude(first_name="").order_by("pk").first()
 
 
 def _preview(variant: Variant, text: TemplateText, patient: Patient, values: dict[str, Any]) -> Preview:

@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.models import CallTask
@@ -89,7 +89,8 @@ def _filters(asked: CallFilter) -> list[dict[str, Any]]:
     filters.append({"name": "mine", "label": _("Whose"), "value": "1" if asked.mine else "", "options": mine})
     if asked.view == "due":
         when = [("", _("any")), ("1", _("from earlier days"))]
-        filters.append({"name": "overdue", "label": _("Due"), "value": "1" if asked.overdue else "", "options": when})
+        chosen = "1" if asked.overdue else ""
+        filters.append({"name": "overdue", "label": pgettext("call", "Due"), "value": chosen, "options": when})
     return [{"kind": "select", **one} for one in filters]
 
 

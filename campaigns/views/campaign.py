@@ -72,7 +72,7 @@ def campaign(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _load(found: Campaign, now: dt.datetime) -> Picture | None:
     """Reads the campaign's part of the ledger, so it is kept for a while."""
-    key = f"campaign-load:{found.pk}:{found.state}:{found.planned_at}"
+    key = f"campaign-load:{found.pk}:{found.state}:{found.planned_at and found.planned_at.timestamp()}"
     rows = cache.get(key)
     if rows is None:
         rows = progress.load(found.pk)

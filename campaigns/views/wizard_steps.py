@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from django.http import QueryDict
@@ -173,8 +174,9 @@ def channels_context(campaign: Campaign, now: dt.datetime) -> dict[str, Any]:
         }
         for code in order
     ]
-    cheapest_first = [channel for channel in drafts.by_price() if channel in chosen]
-    return {"rows": rows, "audience": audience, "several": len(chosen) > 1, "dearer_first": cheapest_first != chosen}
+    prices = [accounts[code].price for code in chosen if code in accounts]
+    dearer_first = any(earlier > later for earlier, later in pairwise(prices))
+    return {"rows": rows, "audience": audience, "several": len(chosen) > 1, "dearer_first": dearer_first}
 
 
 # --- When ---------------------------------------------------------------------------------------------------------
