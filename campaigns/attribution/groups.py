@@ -45,9 +45,9 @@ class Group:
     def of(cls, figures: Mapping[str, Any] | None) -> "Group":
         """From the stored figures; a missing number is 0."""
         known = figures or {}
-        counts = {name: int(known.get(name) or 0) for name in ("n", "came", "visits", "paid")}
-        sums = {name: float(known.get(name) or 0) for name in ("money", "money2", "cost")}
-        return cls(**counts, **sums)
+        n, came, visits, paid = (int(known.get(name) or 0) for name in ("n", "came", "visits", "paid"))
+        money, money2, cost = (float(known.get(name) or 0) for name in ("money", "money2", "cost"))
+        return cls(n, came, visits, paid, money, money2, cost)
 
     def __add__(self, other: "Group") -> "Group":
         return Group(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))

@@ -175,8 +175,8 @@ def _curve(rows: Sequence[tuple[int, int | None, int]], window: int) -> dict[str
         stay = np.where(at_risk > 0, 1 - came / at_risk, 1.0)
     days = max((through for through, _day, _count in rows), default=0)
     shares = 1 - stay[1 : days + 1].cumprod()
-    through = watched[::-1].cumsum()[::-1][1 : days + 1]
-    return {"came_by": [round(float(s), 6) for s in shares], "watched": [int(n) for n in through]}
+    watched_through = watched[::-1].cumsum()[::-1][1 : days + 1]
+    return {"came_by": [round(float(s), 6) for s in shares], "watched": [int(n) for n in watched_through]}
 
 
 def _write_reach(as_of: datetime.date) -> None:
