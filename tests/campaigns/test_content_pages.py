@@ -1,14 +1,18 @@
 """Offers and templates in the portal: who may, what is said to wrong input, nothing typed is lost."""
 
+import email
+import email.policy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from campaigns.models import Offer, Template, TemplateText
+from campaigns.models import ChannelAccount, Message, Offer, Template, TemplateText
 from campaigns.services import content
 from tests.campaigns.making import make_branch, make_campaign, make_offer, make_patients, make_user
+from tests.campaigns.smtp_peer import SmtpPeer
 
 pytestmark = pytest.mark.django_db
 
@@ -210,8 +214,6 @@ def test_the_preview_cannot_run_anything(marketer: Client, mail: Template) -> No
 def test_an_sms_is_counted_with_its_cost(marketer: Client) -> None:
     from decimal import Decimal
 
-    from campaigns.models import ChannelAccount
-
     ChannelAccount.objects.update_or_create(channel="sms", defaults={"price": Decimal("4.50")})
     template = Template.objects.create(name="SMS", channel="sms")
     answer = marketer.post(reverse("template_preview", args=[template.pk]), post(template, body="я" * 71))
@@ -248,8 +250,41 @@ def test_a_letter_in_blocks_can_be_seen_as_mjml_and_stays_the_same(marketer: Cli
     assert compiled.plain == compile_text("email", "Тема", "", body).plain
 
 
-def test_a_test_goes_to_the_address_given_and_marks_itself(marketer: Client, mail: Template, monkeypatch: Any) -> None:
-    answer = marketer.post(reverse("template_test", args=[mail.pk]), {**post(mail), "to_email": "not an address"})
+@pytest.fixture
+def smtp() -> Iterator[SmtpPeer]:
+    server = SmtpPeer()
+    params = {"host": "127.0.0.1", "port": server.port, "timeout": 2}
+    account = {"params": params, "sender": "Clinic <news@clinic.example>"}
+    ChannelAccount.objects.update_or_create(channel="email", defaults=account)
+    yield server
+    server.stop()
+
+
+def test_a_test_goes_through_the_channel_marked_and_stands_in_no_ledger(
+    marketer: Client, mail: Template, smtp: SmtpPeer
+) -> None:
+    fields = {**post(mail, subject="Hello", body="Текст"), "to_email": "me@clinic.example"}
+    answer = marketer.post(reverse("template_test", args=[mail.pk]), fields)
+    assert answer.context["sent"] == "me@clinic.example"
+    ((_back, to, raw),) = smtp.handler.mails
+    subject = str(email.message_from_bytes(raw, policy=email.policy.default)["subject"])
+    assert to == "me@clinic.example"
+    assert subject in ("[Test] Hello", "[Тест] Hello")
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "fate"),
+    [({"to_email": "not an address"}, ""), ({}, ""), ({"body": "{{"}, ""), ({}, "refused"), ({}, "down")],
+)
+def test_a_test_that_cannot_be_sent_says_why(
+    marketer: Client, mail: Template, smtp: SmtpPeer, fields: dict[str, str], fate: str
+) -> None:
+    if fate == "down":
+        smtp.stop()
+    to = {"to_email": "spam.1@example.org"} if fate == "refused" else {"to_email": "me@clinic.example"}
+    asked = {**post(mail), **(to if fate or "body" in fields else {}), **fields}
+    answer = marketer.post(reverse("template_test", args=[mail.pk]), asked)
+    assert answer.status_code == 200
     assert answer.context["error"]
-    answer = marketer.post(reverse("template_test", args=[mail.pk]), post(mail))
-    assert answer.context["error"]
+    assert not smtp.handler.mails
