@@ -54,7 +54,7 @@ def _came_tile(whole: Estimate) -> dict[str, Any]:
 
 
 def _cost_tile(whole: Estimate) -> dict[str, Any]:
-    back = whole.returned
+    back = None if whole.money_rough else whole.returned
     of = ""
     if back:
         of = _("%(each)s of extra income per ₽ (%(between)s)") % {

@@ -238,8 +238,12 @@
         splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
       },
       yAxis: {
+        // The whiskers are part of the picture: what is uncertain must not be cut off.
         type: "value", min: 0, splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
-        axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, "share"); } }
+        max: function (range) {
+          return Math.max.apply(null, [range.max].concat(config.series.map(function (s) { return s.interval ? s.interval[2] : 0; })));
+        },
+        axisLabel: { color: look.quiet, showMaxLabel: false, formatter: function (value) { return onAxis(value, "share"); } }
       },
       series: lines.concat(ends)
     };
