@@ -13,6 +13,8 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from campaigns import reasons
 from campaigns.models import ChannelAccount, Policy
@@ -81,9 +83,11 @@ def client() -> redis.Redis:
     """A connection pool per process; answers that do not come are errors soon."""
     global _client
     if _client is None:
+        # One repetition at once: the first question on a connection from before a restart is lost.
         _client = redis.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5, decode_responses=True
-        )
+            settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=5, decode_responses=True,
+            retry=Retry(NoBackoff(), 1),
+        )  # fmt: skip
     return _client
 
 

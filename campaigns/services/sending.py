@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connections
+from django.utils.translation import gettext as _
 
 from campaigns.channels.base import Channel, Envelope, Receipt, Session, Status
 from campaigns.services.envelopes import Ready
@@ -58,11 +59,11 @@ class Trouble:
     def judge(self, receipt: Receipt) -> None:
         """FAILED is about the account by definition; a long row of POSTPONED is about the server."""
         if receipt.status == Status.FAILED:
-            self.tell(receipt.error or "the channel failed")
+            self.tell(receipt.error or _("the channel failed"))
         elif receipt.status == Status.POSTPONED:
             self._postponed += 1
             if self._postponed >= POSTPONED_IN_A_ROW:
-                self.tell(receipt.error or "the server asks to try later")
+                self.tell(receipt.error or _("the server asks to try later"))
         else:
             self._postponed = 0
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 from django.conf import settings
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from campaigns.models import ChannelAccount, Message
 from campaigns.services import limits
@@ -138,7 +140,7 @@ def test_over_the_limit_waits_for_the_mornings_as_many_a_day_as_it_allows(tmp_pa
 
 @pytest.mark.django_db(transaction=True)
 def test_without_valkey_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    nobody = redis.Redis(port=1, decode_responses=True)
+    nobody = redis.Redis(port=1, decode_responses=True, retry=Retry(NoBackoff(), 0))
     monkeypatch.setattr(limits, "_client", nobody)
     email_account(None)
     campaign = running_campaign()
