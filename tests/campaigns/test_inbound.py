@@ -41,7 +41,7 @@ NOT_ACCEPTED = "Message was not accepted -- invalid mailbox"
         ),
         # Mail.ru through a relay that writes no status of its own
         (
-            returned.dsn(BACK, "failed", "5.0.0", f"smtp; 550 {NOT_ACCEPTED}. Local mailbox anna@mail.ru: user not found"),
+            returned.dsn(BACK, "failed", "5.0.0", f"smtp; 550 {NOT_ACCEPTED}. anna@mail.ru: user not found"),
             [(What.BOUNCED, 41, True)],
         ),
         (returned.dsn(BACK, "failed", "5.7.1", "smtp; 550 5.7.1 No such user!"), [(What.BOUNCED, 41, True)]),
