@@ -13,6 +13,7 @@ from campaigns.services import consent_import
 from campaigns.services.consent_import import import_file
 from patients.files.readers import FileError
 from patients.models import Consent, IngestBatch, Integration, Patient, Rejected
+from patients.services.ingest import ingest
 from tests.campaigns.making import NOW, make_patients
 
 pytestmark = pytest.mark.django_db
@@ -237,3 +238,16 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(take: Any, django_ass
     lines += [f"x{n};;;sms;реклама;да;01.09.2025;{PROOF}" for n in range(20)]
     with django_assert_max_num_queries(30):
         assert counts(take(*lines)) == (80, 60, 0, 0, 20)
+
+
+def test_a_source_posts_the_proof_too(source: Integration) -> None:
+    (anna,) = make_patients(consented=())
+    word = {
+        "patient": anna.external_id, "channel": "sms", "purpose": "marketing", "granted": True,
+        "at": "2025-09-01T10:00:00+03:00",
+    }  # fmt: skip
+    for proof, expected in (("архив 7", "архив 7"), (None, "")):
+        posted = word | ({"proof": proof} if proof else {})
+        assert ingest(source, "consents", [posted]).rejected == []
+        assert Consent.objects.get().proof == expected
+    assert ingest(source, "consents", [word | {"proof": "x" * 201}]).rejected[0].errors.keys() == {"proof"}

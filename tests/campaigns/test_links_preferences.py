@@ -9,11 +9,11 @@ from django.utils import timezone
 
 from campaigns import links
 from campaigns.models import ConsentText, Message, MessageEvent, Suppression
-from campaigns.services import preferences
+from campaigns.services import gate, preferences
 from campaigns.services.suppressions import suppress
 from campaigns.services.tracking import source_word
 from patients.models import Consent, Patient
-from tests.campaigns.making import BEFORE, address_key, make_message, make_patients, policy
+from tests.campaigns.making import BEFORE, NOW, address_key, launch, make_campaign, make_message, make_patients, policy
 
 pytestmark = pytest.mark.django_db
 
@@ -176,3 +176,16 @@ def test_the_page_is_that_of_the_card_that_was_kept(strict: Client) -> None:
     strict.post(url(sent(double)), {"do": "no_advertising"})
     assert words(kept)["email:marketing"] is False
     assert words(double)["email:marketing"] is True
+
+
+def test_what_was_planned_before_the_patient_unsubscribed_does_not_go(strict: Client) -> None:
+    """The check right before sending sees the link pressed in an earlier mail; taken back, the mail may go."""
+    (anna,) = make_patients()
+    word = links.token("unsubscribe", sent(anna).pk)
+    campaign = launch(make_campaign())
+    planned = Message.objects.get(campaign=campaign)
+    assert gate.recheck([planned.pk], NOW) == {}
+    strict.post(f"/u/{word}", {"List-Unsubscribe": "One-Click"})
+    assert gate.recheck([planned.pk], NOW)[planned.pk].reason in {"no_consent", "suppressed_address"}
+    strict.post(f"/u/{word}", {"do": "undo"})
+    assert gate.recheck([planned.pk], NOW) == {}

@@ -1,9 +1,11 @@
 """The pages behind the links of messages, without a browser: refusals, unsubscribing, the redirect."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -376,3 +378,23 @@ def test_pages_make_few_queries(strict: Client, clicked: Message, django_assert_
         strict.get(url("unsubscribe", clicked))
     with django_assert_max_num_queries(16):
         strict.get(url("preferences", clicked))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_service_that_sends_its_request_four_times_at_once_unsubscribes_once() -> None:
+    (anna,) = make_patients()
+    message = sent(anna)
+    statuses: list[int] = []
+
+    def press() -> None:
+        statuses.append(Client().post(url("unsubscribe", message), ONE_CLICK).status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=press) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 4
+    assert MessageEvent.objects.count() == Suppression.objects.count() == 1
+    assert Consent.objects.filter(patient=anna, channel="email").count() == 2

@@ -1,12 +1,15 @@
 """Tokens of links: who is refused first, then what they say."""
 
 import random
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from campaigns import links
 from campaigns.models import Policy
+from clinic_crm.local import state
 
 PURPOSES: tuple[Any, ...] = ("unsubscribe", "preferences", "link")
 
@@ -101,3 +104,21 @@ def test_links_begin_with_the_word_of_the_clinic_else_of_the_settings(settings: 
 )
 def test_marks_are_added_and_nothing_else_is_touched(url: str, expected: str) -> None:
     assert links.with_marks(url, {"utm_source": "crm", "utm_content": "", "utm_campaign": "c5"}) == expected
+
+
+def test_the_public_address_is_set_or_where_the_local_portal_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PUBLIC_URL", raising=False)
+    assert state.public_url(tmp_path) == "http://localhost:8000"
+    (tmp_path / state.STACK).write_text('{"web_url": "http://127.0.0.1:8123/"}')
+    assert state.public_url(tmp_path) == "http://127.0.0.1:8123/"
+    monkeypatch.setenv("PUBLIC_URL", "https://crm.clinic.example")
+    assert state.public_url(tmp_path) == "https://crm.clinic.example"
+
+
+def test_twenty_thousand_links_take_less_than_a_second() -> None:
+    began = time.process_time()
+    made = {links.link_url("https://c.example", number, 1) for number in range(1, 20_001)}
+    assert len(made) == 20_000
+    assert time.process_time() - began < 1
