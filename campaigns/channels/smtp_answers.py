@@ -17,7 +17,7 @@ STAGES = ("sender", "recipient", "data")
 _ENHANCED = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 # Bad mailbox, bad domain, bad syntax, moved away, null MX; mailbox disabled.
 _NOBODY_THERE = {(1, 1), (1, 2), (1, 3), (1, 6), (1, 10), (2, 1)}
-# "Other", address, protocol, policy: their words have to say it. The rest (mailbox, network…) is not about who is there.
+# "Other", address, protocol, policy: their words have to say it. The rest is not about who is there.
 _SAYS_LITTLE = {0, 1, 5, 7}
 # What servers say without such a code, or with a wrong one: Yandex answers "550 5.7.1 No such user!".
 _NOBODY_WORDS = re.compile(

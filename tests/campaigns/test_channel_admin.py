@@ -42,7 +42,7 @@ def email(at: int, **more: str) -> dict[str, str]:
         **LIMITS,
         "provider": "smtp",
         "host": "127.0.0.1",
-        "port": str(port),
+        "port": str(at),
         "sender": sender,
         "verify": "on",
         **more,
@@ -58,7 +58,8 @@ def test_fields_become_settings_that_send(admin: Client, peer: SmtpPeer) -> None
     assert answer.status_code == 302, errors(answer)
     account = ChannelAccount.objects.get(channel="email")
     assert account.params == {
-        "provider": "smtp", "host": "127.0.0.1", "port": peer.port, "connections": 2, "bounce_address": "b@clinic.example",
+        "provider": "smtp", "host": "127.0.0.1", "port": peer.port, "connections": 2,
+        "bounce_address": "b@clinic.example",
     }  # fmt: skip
     assert send(accounts.channel("email"), [envelope(peer, 1)])[0].status == Status.ACCEPTED
     page = admin.get(url("email")).content.decode()
