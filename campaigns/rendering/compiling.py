@@ -82,6 +82,8 @@ def _mail(compiled: Compiled, language: str) -> None:
     hidden = protected.hide(compiled.body)
     if blocks.is_mjml(compiled.body):
         compiled.problems += mail.checked(compiled.body, hidden, protected)
+        if compiled.broken:
+            return
         mjml = mail.sanitised(mail.with_raw_tags(hidden, protected))
     else:
         mjml, problems = blocks.to_mjml(hidden, protected, language)

@@ -28,6 +28,9 @@ HTML_ATTRIBUTES = {
     "table": {"width", "border", "cellpadding", "cellspacing"}, "td": {"width", "colspan", "rowspan", "valign"},
     "th": {"width", "colspan", "rowspan", "valign"}, "ul": {"type"}, "ol": {"type", "start"},
 }  # fmt: skip
+# What is looked for with its end: so many that the search stays short whatever is left open.
+MOST_BRICKS = 400
+_PAIRED = (*TEXT_TAGS, "mj-style", "mj-title", "mj-preview", "mj-raw")
 SCHEMES = {"https", "http", "mailto", "tel"}
 _TAG = re.compile(r"<(/?)([a-zA-Z][\w-]{0,40})((?:\s+[\w:-]{1,40}(?:\s*=\s*(?:\"[^\"<]*\"|'[^'<]*'))?)*)\s*(/?)>")
 _TEXT = re.compile(rf"(<({'|'.join(TEXT_TAGS)})(?:\s[^>]*)?(?<!/)>)(.*?)(</\2\s*>)", re.DOTALL)
@@ -37,6 +40,9 @@ _OPTIONS = mrml.RenderOptions(disable_comments=False, fonts={})
 
 def checked(source: str, hidden: str, protected: Protected) -> list[Problem]:
     """MJML written by hand: tags that are unknown, not allowed, or not closed, with their places."""
+    if hidden.count("<!--") > MOST_BRICKS or sum(hidden.count(f"<{tag}") for tag in _PAIRED) > MOST_BRICKS:
+        message = _("The letter has too many parts: at most %(n)s texts, buttons and comments.") % {"n": MOST_BRICKS}
+        return [Problem("broken_mjml", ERROR, "body", 0, message)]
     problems: list[Problem] = []
     stack: list[tuple[str, int]] = []
     outside = _TEXT.sub(lambda m: m[1] + " " * len(m[3]) + m[4], hidden)

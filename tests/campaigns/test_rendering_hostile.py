@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.rendering import NotRendered, compile_text, mail, render
+from campaigns.rendering.lint import Asked, look
 from campaigns.rendering.variables import sample
 
 
@@ -46,6 +47,12 @@ HOSTILE = [
     "*a" * 40_000,
     "<mjml>" + "<mj-section>" * 3_000,
     "<mjml>" + "<" * 50_000,
+    "<mjml>" + "<mj-text>" * 11_000,
+    "<mjml>" + "<!--" * 24_000,
+    "<mjml>" + "<mj-style>" * 9_000,
+    "гаранти" * 14_000,
+    "благодар" * 12_000,
+    "у вас " * 16_000,
     "<mjml><mj-body><mj-section><mj-column><mj-text>" + "<div>" * 3_000,
     '<mjml><mj-body><mj-include path="/etc/passwd" /></mj-body></mjml>',
     "<mjml><mj-body><mj-raw><script>alert(1)</script></mj-raw></mj-body></mjml>",
@@ -55,7 +62,8 @@ HOSTILE = [
 @pytest.mark.parametrize("body", HOSTILE, ids=lambda body: body[:30])
 @pytest.mark.parametrize("channel", ["email", "sms"])
 def test_a_hostile_text_is_refused_in_words_or_harmless_and_takes_no_time(body: str, channel: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
+    assert isinstance(look(Asked(channel, "marketing", "ru", "", "", body)), list)
     compiled = compile_text(channel, "", "", body)
     if not compiled.broken:
         try:
@@ -66,7 +74,7 @@ def test_a_hostile_text_is_refused_in_words_or_harmless_and_takes_no_time(body: 
             assert error.message
     else:
         assert all(problem.message for problem in compiled.problems)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize("value", ["<script>alert(1)</script>", '" onclick="x', "{{ patient.age }}", "{% if %}", "&"])
