@@ -180,8 +180,8 @@ def _again(campaign_id: int, user: Any, now: datetime.datetime, state: str) -> C
                 _("The campaign is %(state)s: this cannot be done now.") % {"state": campaign.get_state_display()}
             )
         Message.objects.filter(campaign=campaign_id, state=state).update(
-            state=Message.State.PLANNED, reason="", error="", due_at=now, dispatcher=None, claimed_at=None, sent_at=None,
-            attempts=0,
+            state=Message.State.PLANNED, reason="", error="", due_at=now, dispatcher=None, claimed_at=None,
+            sent_at=None, attempts=0,
         )  # fmt: skip
     counts.refresh(campaign_id, now)
     return Campaign.objects.get(pk=campaign_id)
