@@ -53,7 +53,6 @@ HAS_ILLNESS = re.compile(
 THANKS = re.compile(
     r"\b(?:спасибо|благодар\w{1,20})\s{1,5}(?:доктор|врач|клиник)\w{0,20}[^.\n]{0,80}(?:вылеч|помог|спас)",
     re.IGNORECASE,
-    re.IGNORECASE,
 )
 
 
