@@ -151,8 +151,8 @@ DEALINGS = (
     Attribute(
         "score", "opinion", _("Score of an answer"),
         (
-            Operator("last", _("the last one"), (SCORE, AGO), _answered, lambda p: p.answer(_("last answer"))),
-            Operator("any", _("any"), (SCORE, AGO), _answered, lambda p: p.answer(_("an answer"))),
+            Operator("last", _("the last one"), (SCORE, AGO), _answered, lambda p: p.answer(_("last score"))),
+            Operator("any", _("any"), (SCORE, AGO), _answered, lambda p: p.answer(_("a score"))),
         ),
         _("“Would you recommend us”, from 0 to 10."),
     ),

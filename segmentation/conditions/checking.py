@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any, NamedTuple
 
 from segmentation.attributes.base import Catalogue, Field, Operator, Words, _
@@ -26,7 +27,9 @@ def check(tree: Any, catalogue: Catalogue, path: str = "where") -> list[Problem]
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # NaN is no number
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and (isinstance(value, int) or isfinite(value))
+    )
 
 
 class _Checker:

@@ -14,6 +14,9 @@ from segmentation.selectors.directory import ClinicDirectory
 # Fields whose choices are named by the directory, beside those that must be asked for by typing.
 SEARCHED = ("branch", "doctor", "service", "group", "channel", "segment")
 
+# What is nested deeper was not made with the editor, and could not even be written into the page.
+DEEPEST_SHOWN = 50
+
 
 def editor_data(tree: Any) -> dict[str, Any]:
     """Everything the script needs: attributes, recipes, words, the tree, and the names of what it mentions."""
@@ -35,9 +38,15 @@ def as_tree(tree: Any) -> Any:
     if isinstance(tree, str):
         try:
             tree = json.loads(tree)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
-    return tree if isinstance(tree, dict) else {}
+    return tree if isinstance(tree, dict) and not _deeper(tree, DEEPEST_SHOWN) else {}
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    """Whether lists and objects stand in each other more often than that."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return bool(inner) and (levels == 0 or any(_deeper(one, levels - 1) for one in inner))
 
 
 def _attribute(code: str) -> dict[str, Any]:

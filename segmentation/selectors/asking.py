@@ -71,7 +71,8 @@ def problems(tree: Any, path: str = "where") -> list[Problem]:
 
 def sentence(tree: Tree, language: str = "") -> str:
     """The tree in words. `except` of a campaign is said by its own sentence."""
-    return conditions.sentence(tree, catalogue(), language)
+    with translation.override(language or translation.get_language()):  # names of segments have languages, too
+        return conditions.sentence(tree, catalogue(), language)
 
 
 def members_sql(

@@ -24,7 +24,8 @@ class ClinicDirectory:
 
     def names(self, kind: str, ids: Collection[int | str]) -> dict[int | str, str]:
         if kind == "segment":
-            return {segment_code(one): str(one) for one in _segments(ids)}
+            # What has been archived is no choice any more.
+            return {segment_code(one): str(one) for one in _segments(ids) if one.segmentation.active}
         return {one.pk: str(one) for one in MODELS[kind]._default_manager.filter(pk__in=ids)}
 
     def services_of(self, groups: Collection[int]) -> list[int]:

@@ -507,7 +507,7 @@
       type: "text", class: "cond-search", placeholder: words.search, "aria-label": label + ": " + words.search, role: "combobox",
       autocomplete: "off", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId,
       oninput: function () { window.clearTimeout(timer); timer = window.setTimeout(look, 180); },
-      onfocus: look, onkeydown: keys,
+      onclick: look, onkeydown: keys,
       onblur: function () { window.setTimeout(close, 150); if (free && input.value.trim()) add(input.value.trim(), input.value.trim(), true); }
     });
     function name(one) { return free ? one : names[String(one)] || "№ " + one; }
