@@ -9,8 +9,8 @@ from campaigns.models.content import Channel, Offer, Purpose, Template, Template
 from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
 from campaigns.models.mailbox import CaughtMessage
 from campaigns.models.policy import ChannelAccount, Policy
-from campaigns.models.reports import WaitingReport
 from campaigns.models.reach import ChannelReach
+from campaigns.models.reports import WaitingReport
 from campaigns.models.results import CampaignCount, CampaignResult, ReachTotal
 
 __all__ = [
