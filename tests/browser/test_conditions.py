@@ -119,7 +119,7 @@ def test_marketer_builds_the_flagship_and_saves_it(marketer: Any, live_server: A
     marketer.click("button:has-text('Save the segment')")
     marketer.wait_for_url("**/members/")
     saved = Segmentation.objects.get(kind="rule").params["where"]
-    assert [next(iter(part.values())) for part in saved["all"]][:3] == ["segment", "age", "service_visit"]
+    assert [part.get("attribute") for part in saved["all"]][:3] == ["segment", "age", "service_visit"]
     assert saved["all"][3] == {"not": {"attribute": "appointment", "is": "any"}}
     assert marketer.locator(".members tbody tr").count() == 1
     assert wanted.last_name in marketer.inner_text(".members tbody")
