@@ -23,6 +23,7 @@ NEW = "/segments/own/new/"
 def wanted() -> Patient:
     """One woman for whom all of the flagship is true, and others who miss one condition each."""
     base, clinic, today = Base(), Clinic(), timezone.localdate()
+    base.night(today, patients=5)
     make_up = clinic.service("Перманентный макияж бровей")
     make_up.group = ServiceGroup.objects.create(name="Перманентный макияж")
     make_up.save()
