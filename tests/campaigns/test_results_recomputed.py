@@ -40,7 +40,7 @@ class World:
         self.group = ServiceGroup.objects.create(name="Уход")
         self.services = [Service.objects.create(name=f"Услуга {n}", group=group, **_key())
                          for n, group in enumerate([self.group, None])]  # fmt: skip
-        self.people = make_patients(120)
+        self.people = make_patients(70)
         self.offers = [Offer.objects.create(name=code, promo_code=code) for code in ("SPRING-A", "SPRING-B")]
         self.campaigns = [
             self.campaign(window_days=30, state="finished", goal_service=self.services[1]),
