@@ -34,13 +34,13 @@ def at(day: dt.date, hour: int = 12) -> dt.datetime:
 class World:
     """Three campaigns over one base: plain, A/B with promo codes and a goal, and one that was stopped."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, people: int = 70) -> None:
         ensure_defaults()
         self.rng = random.Random(seed)
         self.group = ServiceGroup.objects.create(name="Уход")
         self.services = [Service.objects.create(name=f"Услуга {n}", group=group, **_key())
                          for n, group in enumerate([self.group, None])]  # fmt: skip
-        self.people = make_patients(70)
+        self.people = make_patients(people)
         self.offers = [Offer.objects.create(name=code, promo_code=code) for code in ("SPRING-A", "SPRING-B")]
         self.campaigns = [
             self.campaign(window_days=30, state="finished", goal_service=self.services[1]),
@@ -254,7 +254,7 @@ def test_funnel_counts_add_up_and_machines_are_no_people(seed: int) -> None:
 
 
 def test_promo_codes_credit_the_last_message_before_the_visit() -> None:
-    world, as_of = World(6), START + 60 * DAY
+    world, as_of = World(6, people=150), START + 60 * DAY
     campaign = world.campaigns[1]
     refresh_as_of(as_of)
     kept = stored(campaign, as_of)
