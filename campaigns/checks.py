@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Channel, ChannelAccount, Offer, Policy, Purpose, Template, TemplateText, Variant
 from campaigns.rendering import ERROR, WARNING, Problem, wording
 from campaigns.rendering.lint import Asked, look, placed
-from campaigns.rendering.liquid_env import used
+from campaigns.rendering.liquid_env import unguarded, used
 from patients.models import Service
 
 
@@ -132,13 +132,14 @@ def _text(
     where = f"{where}, {text.get_language_display()}"
     for problem in of_text(text, campaign.purpose, template.channel, text.language, policy, sensitive, secret):
         yield placed(problem, where, template.pk)
-    wants_offer = any(path.startswith("offer.") for path in used(text.html or text.plain) | used(text.subject))
+    said, subject = (unguarded(part, "offer") for part in (text.html or text.plain, text.subject))
+    wants_offer = any(path.startswith("offer.") for path in used(said) | used(subject))
     if wants_offer and variant.offer is None:
         message = _("The text speaks of an offer, and the variant has none.")
         yield Problem("no_offer", ERROR, "body", 0, message, where=where, template_id=template.pk)
     if text.language == "en" and variant.offer is not None and variant.offer.terms and not variant.offer.terms_en:
         message = _("The offer has no terms in English: the Russian ones would be sent.")
         yield Problem("offer_language", WARNING, "body", 0, message, where=where, template_id=template.pk)
-    if "{{ offer.url" in text.body and variant.offer is not None and not variant.offer.url:
+    if "{{ offer.url" in unguarded(text.body, "offer") and variant.offer is not None and not variant.offer.url:
         message = _("The text links to the page of the offer, and the offer has none.")
         yield Problem("no_offer_page", ERROR, "body", 0, message, where=where, template_id=template.pk)

@@ -70,7 +70,7 @@ def _live(
     )
     planning.plan(campaign.pk, began)
     channel = Channel(story.channel)
-    planting.send(campaign, now, price=float(_price(channel)), parts=PARTS[channel], weary=WEARY[channel])
+    planting.send(campaign, now, price=float(price_of(channel)), parts=PARTS[channel], weary=WEARY[channel])
     for letter, says in enumerate(story.says):
         planting.plant(
             campaign, as_of, variant=campaign.variants.get(letter="ABCDEFGH"[letter]).pk, lift=says.lift,
@@ -120,7 +120,7 @@ def _template(story: Story, says: Saying) -> Template:
     return template
 
 
-def _price(channel: Channel) -> Decimal:
+def price_of(channel: Channel) -> Decimal:
     account = ChannelAccount.objects.filter(channel=channel).first()
     return account.price if account and account.price else PRICES[channel]
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 CLEANING = ("S31", "S42")
 PERMANENT, CORRECTION = ("S17", "S18"), "S19"
+LASER = ("S20", "S22")
 HEART = ("S60", "S61", "S62", "S65")
 SMS_TAIL = " {{ warning }} Отказ: {{ unsubscribe_url }}"
 
@@ -101,7 +102,7 @@ STORIES = (
         (Saying("hygiene_sms", 0.06, "S31", 15, "OSEN15"),), holdout=20, goal="S31",
     ),
     Story(
-        "correction-autumn", "Коррекция перманентного макияжа, осень", 13, "email", had(PERMANENT, 11, 20, "first"),
-        (Saying("pmu_mail", 0.10, CORRECTION, 10, "BROWS-2"),), goal=CORRECTION,
+        "laser-autumn", "Лазерная эпиляция: поддерживающий сеанс", 13, "email", had(LASER, 4, 12),
+        (Saying("win_back", 0.06, LASER[0], 10, "GLADKO10"),),
     ),
 )  # fmt: skip

@@ -180,6 +180,26 @@ def used(source: str) -> set[str]:
     return {str(variable) for spans in analysis.globals.values() for variable in spans}
 
 
+_INNERMOST_IF = re.compile(
+    r"{%-?\s*if\s(?P<on>[^%]{1,200})%}(?P<body>(?:(?!{%-?\s*(?:if|endif)\b).)*){%-?\s*endif\s*-?%}", re.DOTALL
+)
+_OTHERWISE = re.compile(r"{%-?\s*(?:else|elsif\b[^%]{0,200})\s*-?%}")
+
+
+def unguarded(source: str, thing: str) -> str:
+    """The text without what is only said when there is a `thing`: `{% if offer.url %}…{% endif %}` is left out."""
+
+    def outside(found: re.Match[str]) -> str:
+        always = not re.match(rf"\s*{thing}(\.\w+)?\s*(-|$|and\b)", found["on"])
+        said = found["body"] if always else "".join(_OTHERWISE.split(found["body"])[1:])
+        return _OTHERWISE.sub("", said)
+
+    changed = 1
+    while changed:
+        source, changed = _INNERMOST_IF.subn(outside, source)
+    return source
+
+
 def _unknown_variable(path: str, field: str, source: str, index: int) -> Problem:
     nearest = variables.nearest(path)
     if nearest:

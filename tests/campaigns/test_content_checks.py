@@ -197,6 +197,22 @@ def test_what_is_missing_is_said_with_the_variant_and_the_template() -> None:
 
 
 @pytest.mark.django_db
+def test_what_is_said_only_when_there_is_an_offer_needs_none() -> None:
+    guarded = (
+        "{% if last_visit.date %}{{ last_visit.date | date }}{% else %}Здравствуйте{% endif %} {% if offer.name %}"
+        "{{ offer.name }}{% if offer.benefit %}, {{ offer.benefit }}{% endif %}. {{ offer.terms }}{% endif %} "
+        "{% if offer.url %}[[Да]]({{ offer.url }}){% endif %}"
+    )
+    campaign = ready_campaign(guarded + FOOT, offer=make_offer())
+    assert errors(campaign) == set()
+    Variant.objects.filter(campaign=campaign).update(offer=None)
+    assert errors(campaign) == set()
+    otherwise = ready_campaign("{% if offer.name %}Да{% else %}{{ offer.terms }}{% endif %}" + FOOT)
+    Variant.objects.filter(campaign=otherwise).update(offer=None)
+    assert errors(otherwise) == {"no_offer"}
+
+
+@pytest.mark.django_db
 def test_a_channel_without_a_sender_and_a_text_without_a_version_stop_the_launch() -> None:
     campaign = ready_campaign()
     ChannelAccount.objects.filter(channel="email").update(sender="")

@@ -11,9 +11,14 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 from django.utils import timezone
 
+from campaigns.demo import clinic, history, present
+from campaigns.models import Policy
+from campaigns.services import accounts, content
+from clinic_crm import nightly
 from clinic_crm.management.commands import demo_users
 from clinic_crm.roles import ADMINISTRATOR
-from patients.models import Patient
+from patients.demo import SOURCE
+from patients.models import Integration, Patient
 from segmentation.models import NightlyRun
 
 DEMO_PATIENTS, DEMO_YEARS, DEMO_SEED = 20_000, 4, 1
@@ -33,6 +38,9 @@ class Command(BaseCommand):
         """
         if get_user_model().objects.exists():
             return
+        Policy.load()
+        accounts.ensure()
+        content.ensure_defaults()
         if options["no_demo"] or demo_users.has_real_patients():
             self._create_administrator()
         else:
@@ -51,11 +59,22 @@ class Command(BaseCommand):
             self.stdout.write(f"Preparing the demonstration clinic: {DEMO_PATIENTS} patients, {DEMO_YEARS} years")
             call_command("seed_demo", patients=DEMO_PATIENTS, years=DEMO_YEARS, seed=DEMO_SEED)
         today = timezone.localdate()
+        clinic.furnish(Integration.objects.get(code=SOURCE).pk)
+        # Before the nights, so that they count what the campaigns of the year brought.
+        if history.seed(today):
+            self.stdout.write("A year of campaigns is written")
         first = self._first_night(today)
         if first <= today:
             self.stdout.write("Living through its last two years month by month")
-            call_command("nightly", "--from", str(first), "--to", str(today), "--every", str(STEP.days))
+            for day in nightly.series(first, today, STEP.days):
+                nightly.run_nights([day], report=self._say)
+                present.stand(day, today)
+        present.prepare(today)
         call_command("demo_users", stdout=self.stdout)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
 
     def _first_night(self, today: date) -> date:
         """Two years ago, or where an interrupted start stopped."""
