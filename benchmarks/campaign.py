@@ -129,7 +129,7 @@ def measure(patients: int) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from campaigns.services import planning
+    from campaigns.services.deciding import planning
     from patients.models import Patient
 
     call_command("migrate", verbosity=0)
@@ -202,7 +202,8 @@ def plan(campaign: Any) -> float:
     from django.db import connection
 
     from campaigns.models import Campaign
-    from campaigns.services import lifecycle, planning
+    from campaigns.services.deciding import planning
+    from campaigns.services.running import lifecycle
 
     reset()
     lifecycle.freeze(campaign)

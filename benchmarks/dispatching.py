@@ -7,7 +7,8 @@ messages are due, the rest lies in the future. The SMTP server (aiosmtpd) is a p
 mail it accepts; the figures are those of its book.
 
 - bare loop: smtplib, one open connection, mails built beforehand, of the size of ours; nothing is claimed or noted;
-- ours: `campaigns.services.dispatch.run` in one process and in two: claim, gate, contexts, text, mail, limits, note.
+- ours: `campaigns.services.sending.dispatch.run` in one process and in two: claim, gate, contexts, text, mail, limits,
+  note.
 
 A worker is a process with two connections, as in production. On a busy machine several processes get a larger share of
 it than one does: only figures of an idle one compare.
@@ -31,7 +32,7 @@ WORKER = """
 import sys, time, django
 django.setup()
 from django.urls import get_resolver
-from campaigns.services import dispatch
+from campaigns.services.sending import dispatch
 from tests.faults.dispatching import NOW
 get_resolver().url_patterns
 print("ready", flush=True)
@@ -96,7 +97,7 @@ def measure(sizes: list[int], messages: int) -> None:
 def bare_loop(peer: "Peer", count: int) -> float:  # type: ignore[name-defined] # noqa: F821
     """What one connection carries when there is nothing to do but to send."""
     from campaigns.channels.base import Envelope
-    from campaigns.services import accounts
+    from campaigns.services.sending import accounts
     from tests.faults.dispatching import TEXT, email_account
 
     before = peer.count()

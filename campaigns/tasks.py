@@ -11,18 +11,12 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from campaigns.models import Campaign, ChannelAccount
-from campaigns.services import (
-    calls,
-    checking,
-    claims,
-    consent_import,
-    counts,
-    dispatch,
-    inbound,
-    recovery,
-    schedule,
-    workers,
-)
+from campaigns.services.calling import calls
+from campaigns.services.consents import consent_import
+from campaigns.services.deciding import checking
+from campaigns.services.hearing import inbound
+from campaigns.services.running import counts, schedule
+from campaigns.services.sending import claims, dispatch, recovery, workers
 
 log = logging.getLogger(__name__)
 # A worker takes up other work after so long; the next tick goes on. Shorter than the patience of `up` when it stops.

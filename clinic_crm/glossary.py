@@ -83,9 +83,7 @@ TERMS: dict[str, Term] = {
     ),
     "money_each": Term(
         _("Extra income per patient"),
-        _(
-            "How much more a patient written to paid than one of the hold-out, counting also those who did not come."
-        ),
+        _("How much more a patient written to paid than one of the hold-out, counting also those who did not come."),
     ),
     "campaign_income": Term(
         _("Income against hold-out"),

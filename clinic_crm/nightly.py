@@ -21,7 +21,9 @@ from django.db import connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
-from campaigns.services import channel_reach, results, standing
+from campaigns.services.consents import channel_reach
+from campaigns.services.crediting import results
+from campaigns.services.running import standing
 from clinic_crm.celery import app
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep

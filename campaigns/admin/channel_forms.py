@@ -18,7 +18,7 @@ from unfold.widgets import (
 
 from campaigns.channels.reading import SettingError
 from campaigns.models import ChannelAccount
-from campaigns.services import accounts
+from campaigns.services.sending import accounts
 
 _CATCHER = (accounts.CATCHER, _("Catcher: messages go to the mailbox page and to nobody"))
 _GATEWAYS = (

@@ -13,7 +13,7 @@ from unfold.decorators import action
 from campaigns.admin.channel_forms import FORMS, AccountForm, TestForm
 from campaigns.channels.sms_presets import PRESETS
 from campaigns.models import Channel, ChannelAccount
-from campaigns.services import account_trials, accounts
+from campaigns.services.sending import account_trials, accounts
 from patients.admin.base import ConfigurationAdmin
 
 _LIMITS = (_("Limits and price"), {"fields": [("per_second", "per_day"), "price"]})

@@ -1,6 +1,7 @@
 """Ways of reaching a patient. They know no model: an Envelope goes in, a Receipt comes out.
 
-`CHANNELS` names every channel by its code; `campaigns.services.accounts.channel(code)` builds one from its account.
+`CHANNELS` names every channel by its code; `campaigns.services.sending.accounts.channel(code)` builds one from its
+account.
 """
 
 from campaigns.channels.base import Channel

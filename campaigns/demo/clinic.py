@@ -1,7 +1,7 @@
 """What the demonstration clinic has beside its campaigns: a name for its letters, texts, segments of its own."""
 
 from campaigns.models import ChannelAccount, Policy
-from campaigns.services import content
+from campaigns.services.writing import content
 from patients.models import Service
 from segmentation.conditions import Tree
 from segmentation.models import Segmentation
@@ -41,7 +41,9 @@ def furnish(source: int) -> None:
         )
     content.ensure_defaults()
     make_up = list(
-        Service.objects.filter(source=source, external_id__in=["S17", "S18"]).order_by("pk").values_list("pk", flat=True)
+        Service.objects.filter(source=source, external_id__in=["S17", "S18"])
+        .order_by("pk")
+        .values_list("pk", flat=True)
     )
     _segment("own-demo-pmu", CORRECTION, [due_for_correction(make_up), no_appointment()])
     _segment("own-demo-hearts", YOUNG_HEARTS, [

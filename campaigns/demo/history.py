@@ -19,8 +19,10 @@ from campaigns.models import (
     Variant,
     VariantTemplate,
 )
-from campaigns.services import content, counts, lifecycle, planning
-from campaigns.services.starters import STARTERS
+from campaigns.services.deciding import planning
+from campaigns.services.running import counts, lifecycle
+from campaigns.services.writing import content
+from campaigns.services.writing.starters import STARTERS
 from patients.models import Integration, Service
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns.models import Campaign, MessageEvent
-from campaigns.services import tracking
-from campaigns.services.tracking import NewEvent
+from campaigns.services.hearing import tracking
+from campaigns.services.hearing.tracking import NewEvent
 
 Kind = MessageEvent.Kind
 

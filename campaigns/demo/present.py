@@ -10,8 +10,10 @@ from campaigns.demo import planting
 from campaigns.demo.clinic import due_for_correction
 from campaigns.demo.history import PARTS, price_of
 from campaigns.models import Campaign, Channel, Offer, Template, Variant, VariantTemplate
-from campaigns.services import counts, dispatch, lifecycle, planning
-from campaigns.services.starters import STARTERS
+from campaigns.services.deciding import planning
+from campaigns.services.running import counts, lifecycle
+from campaigns.services.sending import dispatch
+from campaigns.services.writing.starters import STARTERS
 from patients.models import Branch, Integration, Service
 
 SOURCE = "demo"

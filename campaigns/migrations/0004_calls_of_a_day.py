@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="calltask",
-            index=models.Index(fields=["done_at", "id"], condition=models.Q(done_at__isnull=False), name="calltask_done"),
+            index=models.Index(
+                fields=["done_at", "id"], condition=models.Q(done_at__isnull=False), name="calltask_done"
+            ),
         ),
     ]

@@ -5,28 +5,48 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('campaigns', '0008_channel_reach'),
+        ("campaigns", "0008_channel_reach"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WaitingReport',
+            name="WaitingReport",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('channel', models.CharField(choices=[('email', 'e-mail'), ('sms', 'SMS'), ('call', 'call')], max_length=10)),
-                ('provider_id', models.CharField(max_length=120)),
-                ('event_id', models.CharField(max_length=160, unique=True)),
-                ('kind', models.CharField(choices=[('delivered', 'delivered'), ('opened', 'opened'), ('clicked', 'clicked'), ('bounced', 'bounced'), ('deferred', 'deferred by the provider'), ('complained', 'complained'), ('unsubscribed', 'unsubscribed'), ('outcome', 'outcome of the call')], max_length=12)),
-                ('at', models.DateTimeField()),
-                ('detail', models.JSONField(default=dict)),
-                ('received_at', models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "channel",
+                    models.CharField(choices=[("email", "e-mail"), ("sms", "SMS"), ("call", "call")], max_length=10),
+                ),
+                ("provider_id", models.CharField(max_length=120)),
+                ("event_id", models.CharField(max_length=160, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("delivered", "delivered"),
+                            ("opened", "opened"),
+                            ("clicked", "clicked"),
+                            ("bounced", "bounced"),
+                            ("deferred", "deferred by the provider"),
+                            ("complained", "complained"),
+                            ("unsubscribed", "unsubscribed"),
+                            ("outcome", "outcome of the call"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "received_at",
+                    models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
             options={
-                'verbose_name': 'report about an unknown message',
-                'verbose_name_plural': 'reports about unknown messages',
-                'indexes': [models.Index(fields=['received_at'], name='waitingreport_received')],
+                "verbose_name": "report about an unknown message",
+                "verbose_name_plural": "reports about unknown messages",
+                "indexes": [models.Index(fields=["received_at"], name="waitingreport_received")],
             },
         ),
     ]

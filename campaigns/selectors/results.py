@@ -28,7 +28,7 @@ TREATED, HOLDOUT = "treated", "holdout"
 # A campaign without an end is looked at every night: its verdict asks for more, because chance gets many tries.
 STANDING_LEVEL = 0.99
 WEEK = 7
-RECENT_WEEKS = 4  # campaigns.services.outcomes.RECENT_DAYS
+RECENT_WEEKS = 4  # campaigns.services.crediting.outcomes.RECENT_DAYS
 Figures = Mapping[str, Any]
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods
 
 from campaigns.models import Campaign
 from campaigns.selectors import progress
-from campaigns.services import drafts, lifecycle
+from campaigns.services.running import drafts, lifecycle
 from patients.access import requires
 
 Act = Callable[[Campaign, Any, dt.datetime, HttpRequest], HttpResponseBase | None]

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.models import Channel, Suppression
 from campaigns.selectors import addresses as listing
-from campaigns.services import suppression_lists, suppressions
+from campaigns.services.consents import suppression_lists, suppressions
 from patients.access import requires
 
 VIEW, ADD, LIFT = "campaigns.view_suppression", "campaigns.add_suppression", "campaigns.change_suppression"

@@ -18,8 +18,8 @@ from campaigns.models import CallTask
 from campaigns.reports import calls as words
 from campaigns.selectors import calls as selector
 from campaigns.selectors.calls import CallFilter
-from campaigns.services import call_times
-from campaigns.services import calls as service
+from campaigns.services.calling import call_times
+from campaigns.services.calling import calls as service
 from patients.access import requires
 from patients.selectors.contacts import masked, readable_phone
 from segmentation.selectors.people import segments_of

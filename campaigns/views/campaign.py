@@ -14,7 +14,9 @@ from campaigns.models import Campaign
 from campaigns.reports import breakdown, summary
 from campaigns.reports.forecast import Picture
 from campaigns.selectors import progress
-from campaigns.services import campaign_previews, checking, drafts
+from campaigns.services.deciding import checking
+from campaigns.services.running import drafts
+from campaigns.services.writing import campaign_previews
 from campaigns.views.actions import offered
 from campaigns.views.wizard_check import branch_names, forecast, problems
 from patients.access import requires

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns.models import Channel, ChannelReach, ConsentText, Purpose
-from campaigns.services import consent_files, consent_import
+from campaigns.services.consents import consent_files, consent_import
 from campaigns.tasks import import_consents
 from patients.access import requires
 from patients.files.readers import FileError

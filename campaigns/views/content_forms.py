@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from campaigns.models import Channel, Offer, Purpose, Template
 from campaigns.models.content import Language
-from campaigns.services.content import LONGEST
+from campaigns.services.writing.content import LONGEST
 from patients.models import Branch, Service, ServiceGroup
 
 _FIELD = {"class": "form-control"}

@@ -12,9 +12,9 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from campaigns import hook_signature
-from campaigns.services import delivery_formats as formats
-from campaigns.services import inbound
-from campaigns.services.delivery_formats import Report, Unreadable, WrongSignature
+from campaigns.services.hearing import delivery_formats as formats
+from campaigns.services.hearing import inbound
+from campaigns.services.hearing.delivery_formats import Report, Unreadable, WrongSignature
 
 _MOST = 5 * 1024 * 1024
 

@@ -14,7 +14,7 @@ from campaigns.models import CaughtMessage, Channel, ChannelAccount, Message
 from campaigns.rendering.sms import parts
 from campaigns.reports.letters import in_a_frame, letter
 from campaigns.selectors import mailbox as selector
-from campaigns.services.accounts import CATCHER
+from campaigns.services.sending.accounts import CATCHER
 from patients.access import requires
 from patients.selectors.contacts import masked, readable_phone
 

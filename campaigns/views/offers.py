@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.models import Offer
 from campaigns.selectors import content as reading
-from campaigns.services import content
-from campaigns.services.contexts import benefit
+from campaigns.services.writing import content
+from campaigns.services.writing.contexts import benefit
 from campaigns.views.content_forms import OfferForm
 from patients.access import requires
 

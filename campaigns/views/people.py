@@ -16,7 +16,8 @@ from campaigns.reasons import REASONS
 from campaigns.reports.breakdown import STATES
 from campaigns.selectors import audience, progress
 from campaigns.selectors.audience import PeopleFilter
-from campaigns.services import checking, exports
+from campaigns.services.deciding import checking
+from campaigns.services.running import exports
 from patients.access import requires
 from segmentation.selectors.people import segments_of
 from segmentation.services.exports import FORMATS

@@ -17,8 +17,9 @@ from django.views.decorators.http import require_http_methods
 
 from campaigns import links
 from campaigns.models import Channel, Policy, Purpose
-from campaigns.services import clicks, consent_texts
-from campaigns.services import preferences as choosing
+from campaigns.services.consents import consent_texts
+from campaigns.services.consents import preferences as choosing
+from campaigns.services.hearing import clicks
 
 _HEADERS = {
     "Referrer-Policy": "no-referrer",

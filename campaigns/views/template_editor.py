@@ -17,8 +17,8 @@ from campaigns.models.content import Language
 from campaigns.rendering import blocks, names, variables
 from campaigns.rendering.converting import as_mjml
 from campaigns.selectors import content as reading
-from campaigns.services import content, previews
-from campaigns.services.previews import Written
+from campaigns.services.writing import content, previews
+from campaigns.services.writing.previews import Written
 from campaigns.views.content_forms import TestForm, TextForm
 from patients.access import requires
 from patients.models import Patient

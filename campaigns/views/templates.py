@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from campaigns.models import Channel, Purpose, Template, TemplateText
 from campaigns.models.content import Language
 from campaigns.selectors import content as reading
-from campaigns.services import content
+from campaigns.services.writing import content
 from campaigns.views.content_forms import TemplateForm
 from campaigns.views.offers import address, keys, sought
 from patients.access import requires

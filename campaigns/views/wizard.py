@@ -21,7 +21,9 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods
 
 from campaigns.models import Campaign
-from campaigns.services import campaign_previews, checking, drafts, starting
+from campaigns.services.deciding import checking
+from campaigns.services.running import drafts, starting
+from campaigns.services.writing import campaign_previews
 from campaigns.views import wizard_check, wizard_steps
 from campaigns.views.wizard_forms import AudienceForm
 from patients.access import requires

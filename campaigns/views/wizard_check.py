@@ -12,7 +12,8 @@ from campaigns import checks
 from campaigns.models import Campaign, CampaignCheck, Policy
 from campaigns.reports import summary
 from campaigns.reports.forecast import forecast
-from campaigns.services import campaign_previews, checking
+from campaigns.services.deciding import checking
+from campaigns.services.writing import campaign_previews
 from patients.models import Branch
 
 TOO_LONG = dt.timedelta(minutes=1)

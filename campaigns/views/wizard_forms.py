@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from campaigns.models import Campaign, Channel, Offer, Purpose, Template
-from campaigns.services.drafts import LETTERS, VariantDraft
+from campaigns.services.running.drafts import LETTERS, VariantDraft
 from patients.models import Branch, Service, ServiceGroup
 from segmentation.services import audiences
 

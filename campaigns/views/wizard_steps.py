@@ -15,7 +15,7 @@ from campaigns.models import Campaign, Channel, ChannelAccount, Offer, Policy, T
 from campaigns.reports import wizard as words
 from campaigns.selectors.baseline import share_that_comes
 from campaigns.selectors.reach import reach
-from campaigns.services import drafts
+from campaigns.services.running import drafts
 from campaigns.views.wizard_forms import AudienceForm, VariantForm, WhenForm, is_everybody, local_now, variant_letters
 from segmentation.services import audiences
 

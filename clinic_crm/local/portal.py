@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 from campaigns.catcher import gateway
-from campaigns.services.accounts import catcher_is_needed
+from campaigns.services.sending.accounts import catcher_is_needed
 from clinic_crm.local import ports, state
 from clinic_crm.local.catalogues import compile_catalogues
 from clinic_crm.local.postgres import ServerError

@@ -7,7 +7,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from campaigns.models import Template, TemplateText
-from campaigns.services import content
+from campaigns.services.writing import content
 from tests.campaigns.making import make_offer, make_patients, make_visit
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]

@@ -136,7 +136,8 @@ def make_user(name: str = "marketer", *permissions: str) -> Any:
 
 def launch(campaign: Campaign, now: datetime.datetime = NOW) -> Campaign:
     """What a launch does, without its checks of the text: texts frozen, the ledger written, the campaign running."""
-    from campaigns.services import lifecycle, planning
+    from campaigns.services.deciding import planning
+    from campaigns.services.running import lifecycle
 
     lifecycle.freeze(campaign)
     Campaign.objects.filter(pk=campaign.pk).update(state=Campaign.State.PLANNING, launched_at=now)

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaigns.channels.base import Envelope
 from campaigns.models import CallTask, Message, MessageEvent, Suppression
-from campaigns.services import call_times, calls
+from campaigns.services.calling import call_times, calls
 from patients.models import Consent, Patient
 from tests.campaigns.making import NOW, make_branch, make_campaign, make_message, make_patients, make_user
 

@@ -14,7 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from campaigns.channels.base import Envelope, Status
 from campaigns.models import CaughtMessage, ChannelAccount, Message, MessageEvent, Suppression
-from campaigns.services import account_trials, accounts
+from campaigns.services.sending import account_trials, accounts
 from clinic_crm.local import state
 from tests.campaigns.channel_contract import send
 from tests.campaigns.making import make_campaign, make_message, make_patients, make_user

@@ -9,7 +9,7 @@ from django.test import Client
 
 from campaigns.channels.base import Status
 from campaigns.models import ChannelAccount
-from campaigns.services import accounts
+from campaigns.services.sending import accounts
 from tests.campaigns.channel_contract import SECRET, Fate, envelope, send
 from tests.campaigns.http_peer import HttpPeer
 from tests.campaigns.making import make_user

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from campaigns.channels.base import Channel, Envelope, Receipt, Status
 from campaigns.channels.call import CallChannel
 from campaigns.models import CallTask
-from campaigns.services.calls import put_tasks
+from campaigns.services.calling.calls import put_tasks
 from tests.campaigns.channel_contract import SECRET, TEXT, ChannelContract, Fate, Peer, envelope, send
 from tests.campaigns.making import make_message, make_patients
 

@@ -9,8 +9,8 @@ from typing import Any
 import openpyxl
 import pytest
 
-from campaigns.services import consent_import
-from campaigns.services.consent_import import import_file
+from campaigns.services.consents import consent_import
+from campaigns.services.consents.consent_import import import_file
 from patients.files.readers import FileError
 from patients.models import Consent, IngestBatch, Integration, Patient, Rejected
 from patients.services.ingest import ingest

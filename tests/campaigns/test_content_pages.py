@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from campaigns.models import ChannelAccount, Message, Offer, Template, TemplateText
-from campaigns.services import content
+from campaigns.services.writing import content
 from tests.campaigns.making import make_branch, make_campaign, make_offer, make_patients, make_user
 from tests.campaigns.smtp_peer import SmtpPeer
 

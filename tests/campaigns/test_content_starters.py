@@ -4,7 +4,7 @@ import pytest
 
 from campaigns import checks
 from campaigns.models import Policy, Template, TemplateText
-from campaigns.services import content
+from campaigns.services.writing import content
 from patients.models import Service
 from tests.campaigns.making import _key
 

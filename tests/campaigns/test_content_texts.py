@@ -8,8 +8,8 @@ from django.test.utils import CaptureQueriesContext
 
 from campaigns.models import Link, Message, Template, TemplateText
 from campaigns.rendering import render
-from campaigns.services import content
-from campaigns.services.contexts import contexts
+from campaigns.services.writing import content
+from campaigns.services.writing.contexts import contexts
 from tests.campaigns.making import NOW, make_branch, make_message, make_offer, make_patients, make_visit
 
 pytestmark = pytest.mark.django_db

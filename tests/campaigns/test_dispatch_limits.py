@@ -13,8 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from campaigns.models import ChannelAccount, Message
-from campaigns.services import limits
-from campaigns.services.dispatch import NO_VALKEY
+from campaigns.services.sending import limits
+from campaigns.services.sending.dispatch import NO_VALKEY
 from tests.campaigns.making import NOW
 from tests.faults.dispatching import email_account, plan, running_campaign, send, states
 from tests.faults.smtp_server import smtp_server

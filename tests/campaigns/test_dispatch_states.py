@@ -18,8 +18,8 @@ from campaigns.models import (
     Suppression,
     TemplateText,
 )
-from campaigns.services import claims, dispatch, limits, recovery
-from campaigns.services.settling import MOST_ATTEMPTS, Outcome
+from campaigns.services.sending import claims, dispatch, limits, recovery
+from campaigns.services.sending.settling import MOST_ATTEMPTS, Outcome
 from tests.campaigns.making import NOW, consent, make_message, make_patients, make_template, make_visit
 from tests.faults.dispatching import TEXT, email_account, plan, running_campaign, send, states
 from tests.faults.smtp_server import Peer, smtp_server

@@ -13,7 +13,7 @@ from django_celery_beat.models import PeriodicTask
 
 from campaigns import tasks
 from campaigns.models import Campaign, ChannelAccount
-from campaigns.services import workers
+from campaigns.services.sending import workers
 from clinic_crm.celery import app
 from clinic_crm.schedule import ensure_schedule
 from tests.campaigns.making import policy

@@ -7,8 +7,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from campaigns.models import CallAttempt, CallTask, CaughtMessage, Message, MessageEvent, Suppression
-from campaigns.services.erasure import forget
-from campaigns.services.tracking import NewEvent, record
+from campaigns.services.consents.erasure import forget
+from campaigns.services.hearing.tracking import NewEvent, record
 from patients.models import Consent, Patient
 from tests.campaigns.making import NOW, make_message, make_patients
 

@@ -8,7 +8,7 @@ import pytest
 
 from campaigns import reasons
 from campaigns.models import Campaign, Message, Suppression
-from campaigns.services import gate, planning
+from campaigns.services.deciding import gate, planning
 from patients.models import Patient, ServiceGroup, VisitItem
 from tests.campaigns.making import (
     NOW,

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from campaigns import hook_signature
 from campaigns.models import Message, MessageEvent, Suppression, WaitingReport
-from campaigns.services import inbound, returned_mail
-from campaigns.services.returned_mail import What
+from campaigns.services.hearing import inbound, returned_mail
+from campaigns.services.hearing.returned_mail import What
 from tests.campaigns import returned
 from tests.campaigns.making import make_message, make_patients
 

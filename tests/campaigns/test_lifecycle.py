@@ -9,8 +9,9 @@ import pytest
 from django.db import connection
 
 from campaigns.models import Campaign, Message, VariantText
-from campaigns.services import counts, lifecycle, planning
-from campaigns.services.lifecycle import NotAllowed
+from campaigns.services.deciding import planning
+from campaigns.services.running import counts, lifecycle
+from campaigns.services.running.lifecycle import NotAllowed
 from tests.campaigns.making import NOW, launch, make_campaign, make_message, make_patients, make_user, policy
 
 pytestmark = pytest.mark.django_db

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from campaigns import links
 from campaigns.models import ConsentText, Message, MessageEvent, Suppression
-from campaigns.services import gate, preferences
-from campaigns.services.suppressions import suppress
-from campaigns.services.tracking import source_word
+from campaigns.services.consents import preferences
+from campaigns.services.consents.suppressions import suppress
+from campaigns.services.deciding import gate
+from campaigns.services.hearing.tracking import source_word
 from patients.models import Consent, Patient
 from tests.campaigns.making import BEFORE, NOW, address_key, launch, make_campaign, make_message, make_patients, policy
 

@@ -13,7 +13,7 @@ from campaigns import links
 from campaigns.models import Campaign, Link, Message, MessageEvent, Suppression
 from campaigns.models.content import TemplateText
 from campaigns.selectors.clicks import BY_PEOPLE, by_people
-from campaigns.services.tracking import NewEvent, record
+from campaigns.services.hearing.tracking import NewEvent, record
 from patients.models import Consent, Patient
 from tests.campaigns.making import (
     address_key,

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 
 from campaigns.models import Message, MessageEvent, Suppression
-from campaigns.services.tracking import NewEvent, record, source_word
+from campaigns.services.hearing.tracking import NewEvent, record, source_word
 from patients.models import Consent, Patient
 from tests.campaigns.making import BEFORE, NOW, address_key, make_message, make_patients
 
@@ -121,7 +121,7 @@ def test_all_of_it_or_nothing_is_written(monkeypatch: pytest.MonkeyPatch) -> Non
     def fail(*_args: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr("campaigns.services.tracking.say", fail)
+    monkeypatch.setattr("campaigns.services.hearing.tracking.say", fail)
     with pytest.raises(RuntimeError):
         record([event(message, "unsubscribed")])
     assert (MessageEvent.objects.count(), stopped()) == (0, [])

@@ -10,7 +10,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 
 from campaigns.models import Campaign, CampaignResult, ChannelAccount, Message
-from campaigns.services import counts, drafts, lifecycle
+from campaigns.services.running import counts, drafts, lifecycle
 from clinic_crm.roles import sync_roles
 from tests.campaigns.making import NOW, launch, make_campaign, make_message, make_patients, make_user, policy
 

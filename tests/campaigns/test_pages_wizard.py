@@ -9,7 +9,8 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from campaigns.models import Campaign, CampaignCheck, ChannelAccount, Message
-from campaigns.services import checking, drafts
+from campaigns.services.deciding import checking
+from campaigns.services.running import drafts
 from segmentation.models import Segment
 from segmentation.services.defaults import ensure_defaults
 from tests.campaigns.making import NOW, make_campaign, make_offer, make_patients, make_template, make_user, policy

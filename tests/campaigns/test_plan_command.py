@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from campaigns.models import Campaign
-from campaigns.services import lifecycle
+from campaigns.services.running import lifecycle
 from tests.campaigns.making import NOW, launch, make_campaign, make_patients
 
 pytestmark = pytest.mark.django_db

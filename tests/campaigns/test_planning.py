@@ -14,7 +14,8 @@ from django.db import OperationalError, connection
 from campaigns import reasons
 from campaigns.models import Campaign, ChannelAccount, Message, Suppression
 from campaigns.planning.holdout import held_out, variant
-from campaigns.services import counts, lifecycle, planning, schedule
+from campaigns.services.deciding import planning
+from campaigns.services.running import counts, lifecycle, schedule
 from patients.models import Patient
 from tests.campaigns.making import (
     NOW,

@@ -14,7 +14,7 @@ from django.utils import timezone, translation
 from campaigns.models import Campaign, CampaignResult, Message, ReachTotal
 from campaigns.reports import result_words as words
 from campaigns.selectors import results
-from campaigns.services.results import refresh_as_of
+from campaigns.services.crediting.results import refresh_as_of
 from patients import wording
 from segmentation.models import BaseTotal, NightlyRun
 from tests.campaigns.making import make_campaign, make_message, make_offer, make_patients

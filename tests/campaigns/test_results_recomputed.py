@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignResult, Message, MessageEvent, Offer, ReachTotal, Variant
-from campaigns.services import results
-from campaigns.services.results import refresh_as_of, rewind
+from campaigns.services.crediting import results
+from campaigns.services.crediting.results import refresh_as_of, rewind
 from patients.models import Patient, Payment, Service, ServiceGroup, Visit, VisitItem
 from segmentation.models import Membership, Segment, Segmentation
 from segmentation.services.defaults import ensure_defaults

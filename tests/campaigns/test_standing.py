@@ -8,7 +8,8 @@ import pytest
 from campaigns import reasons
 from campaigns.models import Campaign
 from campaigns.selectors import progress
-from campaigns.services import planning, standing
+from campaigns.services.deciding import planning
+from campaigns.services.running import standing
 from clinic_crm import nightly
 from patients.models import Patient
 from tests.campaigns.making import NOW, consent, launch, make_campaign, make_patients

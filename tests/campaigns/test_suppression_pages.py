@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from campaigns.models import ChannelReach, Suppression
-from campaigns.services import channel_reach
-from campaigns.services.suppressions import address_key, suppress
+from campaigns.services.consents import channel_reach
+from campaigns.services.consents.suppressions import address_key, suppress
 from clinic_crm.roles import sync_roles
 from patients.models import Consent, IngestBatch, Integration
 from tests.campaigns.making import NOW, consent, make_message, make_patients
@@ -281,7 +281,7 @@ def test_a_file_that_is_none_is_told_beside_the_field(admin: Client, settings: A
 
 
 def test_the_sample_can_be_imported(admin: Client, tmp_path: Path) -> None:
-    from campaigns.services.consent_files import open_file
+    from campaigns.services.consents.consent_files import open_file
 
     path = tmp_path / "sample.csv"
     path.write_bytes(admin.get(f"{LIST}consents/import/sample/").content)

@@ -17,7 +17,7 @@ from django.db import connection
 from django.db.models import Model
 
 from campaigns.models import Campaign, ChannelAccount, Message, TemplateText, Variant, VariantTemplate
-from campaigns.services import dispatch
+from campaigns.services.sending import dispatch
 from patients.models import Consent, Patient
 from tests.campaigns.making import make_campaign, make_patients
 from tests.faults.smtp_server import Peer
@@ -169,7 +169,7 @@ import datetime, os, signal, sys
 import django
 django.setup()
 from django.urls import get_resolver
-from campaigns.services import dispatch
+from campaigns.services.sending import dispatch
 get_resolver().url_patterns  # links are made from them, and reading them takes most of a second
 now = datetime.datetime.fromisoformat(sys.argv[1])
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children: they are gone when they are dead

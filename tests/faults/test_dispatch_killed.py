@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from campaigns.models import Dispatcher, Suppression
-from campaigns.services import recovery
-from campaigns.services.coordinating import SENDERS
-from campaigns.services.limits import LOT
+from campaigns.services.sending import recovery
+from campaigns.services.sending.coordinating import SENDERS
+from campaigns.services.sending.limits import LOT
 from tests.faults import dispatching
 from tests.faults.dispatching import NOW, alive, dispatchers, email_account, explained, kill, plan, running_campaign
 from tests.faults.smtp_server import does_not_exist, smtp_server

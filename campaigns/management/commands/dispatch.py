@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from campaigns.models import Channel, Message
-from campaigns.services import dispatch
-from campaigns.services.coordinating import MOST_CLAIMED
+from campaigns.services.sending import dispatch
+from campaigns.services.sending.coordinating import MOST_CLAIMED
 
 
 def a_moment(text: str) -> datetime.datetime:

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from campaigns.services.erasure import forget
+from campaigns.services.consents.erasure import forget
 from patients.models import Patient
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from campaigns.management.commands.dispatch import a_moment
 from campaigns.models import Campaign
-from campaigns.services import schedule, standing
+from campaigns.services.running import schedule, standing
 
 
 class Command(BaseCommand):

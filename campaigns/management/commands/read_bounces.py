@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from campaigns.services import inbound
+from campaigns.services.hearing import inbound
 
 _TIMEOUT = 30
 

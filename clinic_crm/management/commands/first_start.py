@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from campaigns.demo import clinic, history, present
 from campaigns.models import Policy
-from campaigns.services import accounts, content
+from campaigns.services.sending import accounts
+from campaigns.services.writing import content
 from clinic_crm import nightly
 from clinic_crm.management.commands import demo_users
 from clinic_crm.roles import ADMINISTRATOR

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from campaigns.services import accounts
+from campaigns.services.sending import accounts
 
 
 class Command(BaseCommand):

@@ -1,0 +1,1 @@
+"""What patients allow: preferences, suppressed addresses, imports with proof, erasure."""

@@ -1,0 +1,1 @@
+"""What comes back: clicks, delivery reports, bounces, complaints."""

@@ -1,0 +1,1 @@
+"""From the ledger to the provider: claims, limits, threads, receipts."""
