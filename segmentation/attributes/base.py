@@ -105,10 +105,13 @@ Part = Plain | Row | Members
 
 class Ask:
     """What a condition needs to become SQL: the day, the clinic, and a place for every value. Values never stand in
-    the text of the query."""
+    the text of the query. `cards`: only facts of these cards are of interest (one patient is asked about)."""
 
-    def __init__(self, as_of: datetime.date, directory: Directory, zone: str, prefix: str = "w") -> None:
-        self.as_of, self.directory, self.zone, self.prefix = as_of, directory, zone, prefix
+    def __init__(
+        self, as_of: datetime.date, directory: Directory, zone: str, prefix: str = "w",
+        cards: Collection[int] | None = None,
+    ) -> None:  # fmt: skip
+        self.as_of, self.directory, self.zone, self.prefix, self.cards = as_of, directory, zone, prefix, cards
         self.params: dict[str, Any] = {}
 
     def value(self, value: Any) -> str:

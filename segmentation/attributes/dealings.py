@@ -6,7 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 from segmentation.attributes.base import Ask, Attribute, Field, Leaf, Members, Operator, Part, _
-from segmentation.attributes.events import AGO, BRANCH, COUNT, ago, counted, days, facts, moments
+from segmentation.attributes.events import (
+    AGO,
+    BRANCH,
+    COUNT,
+    ago,
+    counted,
+    days,
+    facts,
+    facts_to_group,
+    guessed_half,
+    moments,
+)  # fmt: skip
 from segmentation.attributes.windows import Span
 
 KIND = Field(
@@ -28,15 +39,15 @@ PURPOSE = Field(
 )  # fmt: skip
 
 
-def _payments(leaf: Leaf, ask: Ask, columns: str = "") -> str:
+def _payments(leaf: Leaf, ask: Ask) -> list[str]:
     where = ["fact.deleted_at IS NULL", *days("fact.paid_on", ago(leaf, ask), ask)]
     if leaf.get("kind"):
         where.append(ask.any_of("fact.kind", leaf["kind"], "text"))
-    return facts("patients_payment", columns, where)
+    return where
 
 
 def _paid(leaf: Leaf, ask: Ask) -> Part:
-    return counted(_payments(leaf, ask), leaf, ask)
+    return counted(ask, "patients_payment", _payments(leaf, ask), leaf)
 
 
 def _summed(sign: str) -> Any:
@@ -46,7 +57,8 @@ def _summed(sign: str) -> Any:
         borders = leaf["value"] if isinstance(leaf["value"], list) else [leaf["value"]]
         low, high = (Decimal(str(borders[0])), Decimal(str(borders[-1])))
         holds = {">=": low <= 0, "<=": high >= 0, "between": low <= 0 <= high}[sign]
-        rows = _payments(leaf, ask, ", CASE WHEN fact.kind = 'refund' THEN -fact.amount ELSE fact.amount END AS amount")
+        amount = ", CASE WHEN fact.kind = 'refund' THEN -fact.amount ELSE fact.amount END AS amount"
+        rows = facts_to_group(ask, "patients_payment", amount, _payments(leaf, ask))
         total = "sum(amount)"
         asked = {
             ">=": f"{total} >= {ask.value(low)}",
@@ -69,12 +81,12 @@ def _discounted(leaf: Leaf, ask: Ask) -> Part:
         where.append(ask.any_of("lower(fact.promo_code)", codes, "text") if codes else "fact.promo_code <> ''")
     else:
         where.append("fact.discount > 0")
-    return counted(facts("patients_visit", "", where), leaf, ask)
+    return counted(ask, "patients_visit", where, leaf)
 
 
 def _complained(leaf: Leaf, ask: Ask) -> Part:
     where = ["fact.complaint", *moments("fact.given_at", ago(leaf, ask), ask)]
-    return counted(facts("patients_feedback", "", where), leaf, ask)
+    return counted(ask, "patients_feedback", where, leaf)
 
 
 def _answered(leaf: Leaf, ask: Ask) -> Part:
@@ -82,10 +94,10 @@ def _answered(leaf: Leaf, ask: Ask) -> Part:
     low, high = (ask.value(int(border)) for border in leaf["value"])
     span, scored = ago(leaf, ask), f"fact.score BETWEEN {low} AND {high}"
     if leaf["is"] == "any":
-        return Members(facts("patients_feedback", "", [scored, *moments("fact.given_at", span, ask)]))
+        return Members(facts(ask, "patients_feedback", "", [scored, *moments("fact.given_at", span, ask)]))
     known = ["fact.score IS NOT NULL", *moments("fact.given_at", Span(span.first, ask.as_of), ask)]
-    rows = facts("patients_feedback", ", fact.given_at, fact.score", known)
-    inside = " AND ".join([scored, *moments("fact.given_at", span, ask)])
+    rows = facts_to_group(ask, "patients_feedback", ", fact.given_at, fact.score", known)
+    inside = guessed_half([scored, *moments("fact.given_at", span, ask)])
     return Members(
         f"SELECT fact.id FROM (SELECT DISTINCT ON (id) * FROM ({rows}) answers "
         f"ORDER BY id, given_at DESC, score DESC) fact WHERE {inside}"

@@ -6,7 +6,7 @@ union of ids, joined as a whole. Conditions on the same row (metrics, scores) ar
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 from segmentation.attributes.base import Ask, Catalogue, Members, Part, Plain, Row
@@ -20,10 +20,13 @@ class Where(NamedTuple):
     params: dict[str, Any]
 
 
-def compile(tree: Tree, as_of: datetime.date, catalogue: Catalogue, prefix: str = "w") -> Where:
+def compile(
+    tree: Tree, as_of: datetime.date, catalogue: Catalogue, prefix: str = "w", cards: Collection[int] | None = None
+) -> Where:
     """The condition over the alias `p`. The tree must have passed `check`. Ages and windows are relative to `as_of`,
-    the clinic's local date. `prefix` begins the names of the parameters, for two trees in one query."""
-    compiler = _Compiler(Ask(as_of, catalogue.directory, catalogue.zone, prefix), catalogue)
+    the clinic's local date. `prefix` begins the names of the parameters, for two trees in one query. `cards`: the query
+    is about one patient, who has these cards; nobody else's facts are read."""
+    compiler = _Compiler(Ask(as_of, catalogue.directory, catalogue.zone, prefix, cards), catalogue)
     return Where(compiler.over(tree, "p"), compiler.ask.params)
 
 

@@ -84,7 +84,8 @@ def matches(patient_id: int, tree: Tree, as_of: datetime.date) -> list[tuple[str
     parts = tree.get("all", [tree] if tree else [])
     if not parts:
         return []
-    compiled = [conditions.compile(part, as_of, known, f"w{number}_") for number, part in enumerate(parts)]
+    cards = [patient_id, *Patient.objects.filter(merged_into=patient_id).values_list("pk", flat=True)]
+    compiled = [conditions.compile(part, as_of, known, f"w{number}_", cards) for number, part in enumerate(parts)]
     # Each condition as a query of its own card: the planner then looks this one patient up and nobody else.
     columns = ", ".join(
         f"EXISTS (SELECT FROM patients_patient p WHERE p.id = %(patient)s AND {where.sql})" for where in compiled

@@ -196,6 +196,7 @@ def test_only_a_number_nobody_has_is_suppressed(
         (reports(event(id="")), "events.0.id"), (reports(event(message="x" * 200)), "events.0.message"),
         (b'{"events": ["x"]}', "events.0"), (reports(event(id="a\x00b")), "events.0.id"),
     ],
+    ids=range(10),
 )  # fmt: skip
 def test_a_report_that_makes_no_sense_is_told_by_field(
     client: Client, texted: Message, body: bytes, field: str
