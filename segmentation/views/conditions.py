@@ -15,7 +15,8 @@ from segmentation.reports.editor import SEARCHED
 from segmentation.selectors import directory
 from segmentation.services import audiences
 
-SECONDS = 2.0
+# The planner alone may be wrong by a factor of ten: worth waiting a little for the true number.
+SECONDS = 4.0
 LONGEST_TREE = 200_000
 
 
