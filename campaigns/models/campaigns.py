@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from campaigns.models.content import Channel, Offer, Purpose, Template, TemplateText
 from patients.models import Branch, Service, ServiceGroup
@@ -44,7 +45,7 @@ class Campaign(models.Model):
         PLANNING = "planning", _("being planned")
         RUNNING = "running", _("running")
         PAUSED = "paused", _("paused")
-        FINISHED = "finished", _("finished")
+        FINISHED = "finished", pgettext_lazy("campaign", "finished")
         STOPPED = "stopped", _("stopped")
 
     name = models.CharField(_("name"), max_length=200)

@@ -29,7 +29,7 @@ STATES: dict[str, tuple[Promise, Promise, str]] = {
         "warn",
     ),
     "suppressed": (gettext_lazy("Not written to"), gettext_lazy("Decided by the rules, each for one reason."), "quiet"),
-    "holdout": (gettext_lazy("Hold-out"), gettext_lazy("Chosen by chance; get nothing, to compare with."), "quiet"),
+    "holdout": (gettext_lazy("Hold-out"), gettext_lazy("Chosen by chance; get nothing, to compare with."), "hold"),
     "cancelled": (gettext_lazy("Cancelled"), gettext_lazy("Planned, and no longer needed."), "quiet"),
     "expired": (gettext_lazy("Too late"), gettext_lazy("Lost their use before their turn came."), "quiet"),
 }

@@ -33,9 +33,9 @@ def of_message(message: Message) -> str:
     if message.state == State.HOLDOUT:
         return _("In the hold-out: chosen by lot to get nothing, so that the campaign can be measured.")
     if message.state == State.SENT and message.sent_at:
-        return _("Sent by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.sent_at)}
+        return _ended(_("Sent by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.sent_at)})
     if message.state in (State.PLANNED, State.DEFERRED):
-        said = _("Goes by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.due_at)}
+        said = _ended(_("Goes by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.due_at)})
         return f"{said} {_sentence(_reason(message.reason))}" if message.reason else said
     if message.state == State.SENDING:
         return _("Is being sent right now.")
@@ -52,6 +52,11 @@ def _reason(code: str) -> str:
 
 def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _ended(sentence: str) -> str:
+    """One full stop, also behind a date that ends in one ("2026 г.")."""
+    return sentence.replace("..", ".")
 
 
 def _day(moment: object) -> str:

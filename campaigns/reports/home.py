@@ -30,16 +30,15 @@ def _income(period: str, lines: list[results.Line]) -> dict[str, Any]:
     whole = results.together(lines)
     url = f"{reverse('pooled_results')}?period={period}"
     days = wording.days(results.PERIODS[period])
+    label = _("Income against hold-out, %(days)s") % {"days": days}
     if whole is None:
-        of = _("of %(days)s: no finished campaign with a hold-out") % {"days": days}
-        return {"term": "campaign_income", "value": wording.DASH, "of": of, "url": url}
+        of = _("no finished campaign with a hold-out")
+        return {"term": "campaign_income", "label": label, "value": wording.DASH, "of": of, "url": url}
     campaigns = ngettext("%(n)s campaign", "%(n)s campaigns", whole.campaigns) % {"n": whole.campaigns}
     sure = whole.money.excludes_zero
     return {
-        "term": "campaign_income", "value": words.signed_short(whole.money.value), "url": url,
-        "of": _("%(between)s; %(campaigns)s of %(days)s") % {
-            "between": words.money_between(whole.money), "campaigns": campaigns, "days": days,
-        },
+        "term": "campaign_income", "label": label, "value": words.signed_short(whole.money.value), "url": url,
+        "of": f"{words.money_between(whole.money)}; {campaigns}",
         "notice": "" if sure else _("may be chance"),
     }  # fmt: skip
 

@@ -30,7 +30,7 @@ class ImportForm(forms.Form):
 
     file = forms.FileField(label=gettext_lazy("File"), help_text=gettext_lazy("CSV or Excel, one word in a row."))
     source_system = forms.ModelChoiceField(
-        Integration.objects.filter(active=True), label=gettext_lazy("Source"),
+        Integration.objects.filter(active=True), label=gettext_lazy("Source"), empty_label=gettext_lazy("choose"),
         help_text=gettext_lazy("Whose patient ids stand in the file; phones and e-mails are looked for everywhere."),
     )  # fmt: skip
     channel = forms.ChoiceField(

@@ -47,6 +47,8 @@ class OfferForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.instance.value is not None:
+            self.initial["value"] = f"{self.instance.value.normalize():f}"  # 10, not 10.00
         for name, model in (("service", Service), ("group", ServiceGroup), ("branches", Branch)):
             chosen = self.fields[name]
             assert isinstance(chosen, forms.ModelChoiceField)

@@ -54,7 +54,7 @@ def validity(offer: Offer, today: Any) -> tuple[str, str]:
     if offer.archived_at:
         return "secondary", _("archived")
     if offer.valid_until and offer.valid_until < today:
-        return "danger", _("expired")
+        return "secondary", _("expired")
     if offer.valid_from and offer.valid_from > today:
         return "warning", _("not yet")
     return "success", _("valid")

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext, pgettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from campaigns.models import Channel, Purpose, Template, TemplateText
@@ -43,7 +43,7 @@ def templates(request: HttpRequest) -> HttpResponse:
             {"name": "q", "label": _("Name"), "kind": "search", "value": query},
             {"name": "channel", "label": _("Channel"), "kind": "select", "value": channel,
              "options": [("", _("All channels")), *Channel.choices]},
-            {"name": "purpose", "label": _("Purpose"), "kind": "select", "value": purpose,
+            {"name": "purpose", "label": pgettext("message", "Purpose"), "kind": "select", "value": purpose,
              "options": [("", _("All purposes")), *Purpose.choices]},
             {"name": "state", "label": _("Show"), "kind": "select", "value": "archived" if archived else "",
              "options": [("", _("in use")), ("archived", _("archived"))]},

@@ -83,7 +83,7 @@ def messages(request: HttpRequest, pk: int) -> HttpResponse:
     today = timezone.localdate(now)
     context = {
         "patient": patient,
-        "messages": of_patient.messages_of(pk),
+        "letters": of_patient.messages_of(pk),
         "decisions": of_patient.decisions(pk, now, today),
         "today": today,
     }

@@ -120,6 +120,12 @@
   document.addEventListener("DOMContentLoaded", function () { tips(document); });
   document.addEventListener("htmx:load", function (event) { tips(event.detail.elt); });
 
+  // --- The tab or step of now, when there is no room for all ---------------------------------------------------
+  document.querySelectorAll(".page-tabs .active, .steps-nav .is-current").forEach(function (element) {
+    var strip = element.closest(".page-tabs, .steps-nav");
+    strip.scrollLeft = element.offsetLeft - (strip.clientWidth - element.offsetWidth) / 2;
+  });
+
   // --- The menu on a phone -----------------------------------------------------------------------------------
   var sidebar = document.getElementById("sidebar");
   var toggle = document.querySelector("[data-menu-toggle]");
