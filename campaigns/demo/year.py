@@ -54,7 +54,7 @@ def had(services: tuple[str, ...], start: int, end: int, which: str = "last") ->
 STORIES = (
     Story(
         "win-back-autumn", "Возвращение: давно не были", 352, "email", away(6, 24),
-        (Saying("win_back", 0.035, "S16", 10, "VERNIS10"),),
+        (Saying("win_back", 0.055, "S16", 10, "VERNIS10"),), holdout=25,
     ),
     Story(
         "hygiene-winter", "Плановая гигиена, SMS", 322, "sms", had(CLEANING, 5, 14),
@@ -70,15 +70,15 @@ STORIES = (
     ),
     Story(
         "sms-flood", "SMS «Скидки недели» недавно бывшим", 231, "sms", away(0, 4),
-        (Saying("", -0.05, "S02", 20, "NEDELYA20", "Скидки недели до 20% на уход за лицом, код "
-                "{{ offer.promo_code }}." + SMS_TAIL),), holdout=25,
+        (Saying("", -0.06, "S02", 20, "NEDELYA20", "Скидки недели до 20% на уход за лицом, код "
+                "{{ offer.promo_code }}." + SMS_TAIL),), holdout=30,
     ),
     Story(
         "ab-discount", "Уход за лицом: словами или скидкой", 199, "email", away(2, 18),
         (
             Saying("win_back", 0.01, "S16"),
-            Saying("win_back", 0.045, "S16", 20, "UHOD20"),
-        ), holdout=20,
+            Saying("win_back", 0.055, "S16", 20, "UHOD20"),
+        ), holdout=25,
     ),
     Story(
         "calls-vip", "Звонок тем, кто перестал приходить", 166, "call", away(7, 14),
@@ -95,7 +95,7 @@ STORIES = (
     ),
     Story(
         "win-back-summer", "Возвращение: второе письмо года", 74, "email", away(7, 26),
-        (Saying("win_back", 0.035, "S16", 10, "SNOVA10"),), holdout=15,
+        (Saying("win_back", 0.05, "S16", 10, "SNOVA10"),), holdout=25,
     ),
     Story(
         "hygiene-autumn", "Плановая гигиена, осень", 50, "sms", had(CLEANING, 5, 14),
