@@ -5,7 +5,7 @@ from typing import Any
 
 from django import forms
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from campaigns.models import Channel, Offer, Purpose, Template
 from campaigns.models.content import Language
@@ -99,6 +99,7 @@ class TemplateForm(forms.ModelForm):
     class Meta:
         model = Template
         fields = ["name", "channel", "purpose"]
+        labels = {"purpose": pgettext_lazy("message", "Purpose")}
         widgets = {
             "name": forms.TextInput({**_FIELD, "autofocus": True}),
             "channel": forms.Select(_SELECT, choices=Channel.choices),

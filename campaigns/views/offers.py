@@ -32,7 +32,7 @@ def offers(request: HttpRequest) -> HttpResponse:
     open_count = Offer.objects.filter(archived_at__isnull=True).count()
     context: dict[str, Any] = {
         "rows": rows, "archived": archived, "query": query, "any": bool(rows) or Offer.objects.exists(),
-        "headline": ngettext("%(n)s offer can be used in campaigns.", "%(n)s offers can be used in campaigns.",
+        "headline": _("What a patient is offered; nothing is offered yet.") if not open_count and not archived else ngettext("%(n)s offer can be used in campaigns.", "%(n)s offers can be used in campaigns.",
                              open_count) % {"n": open_count},
         "filters": [
             {"name": "q", "label": _("Name or promo code"), "kind": "search", "value": query},

@@ -37,7 +37,7 @@ def templates(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "rows": [{"template": one, "texts": texts.get(one.pk, []), "icon": ICONS[one.channel]} for one in page.rows],
         "narrows": bool(channel or purpose or archived or query), "any": Template.objects.exists(),
-        "headline": ngettext("%(n)s template is ready to be used.", "%(n)s templates are ready to be used.",
+        "headline": _("What patients read; no text is ready yet.") if not open_count and not archived else ngettext("%(n)s template is ready to be used.", "%(n)s templates are ready to be used.",
                              open_count) % {"n": open_count},
         "filters": [
             {"name": "q", "label": _("Name"), "kind": "search", "value": query},

@@ -333,7 +333,8 @@
       }))));
     }
     if (attribute.nightly || attribute.help) {
-      var notes = [attribute.help, attribute.nightly ? words.nightly : ""].filter(Boolean).join(" · ");
+      var said = (attribute.help || "").toLowerCase().indexOf(words.nightly.toLowerCase()) >= 0;
+      var notes = [attribute.help, attribute.nightly && !said ? words.nightly : ""].filter(Boolean).join(" · ");
       node.box.appendChild(el("p", { class: "cond-help", text: notes }));
     }
     node.box.appendChild(node.problem);
