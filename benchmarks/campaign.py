@@ -1,4 +1,4 @@
-"""Planning of a campaign over bases of growing size, as a multiple of PostgreSQL's own `INSERT … SELECT`.
+"""A campaign at growing size: its planning against PostgreSQL's own `INSERT … SELECT`, its dispatch against a bare loop.
 
     DATABASE_URL=… python benchmarks/campaign.py [--patients 100000 1000000] [--keep]
 
@@ -11,6 +11,8 @@ Makes a database of its own per size beside the one in DATABASE_URL, fills it by
   history, indexes and constraints, to the commit, which is when foreign keys are checked.
 
 The ledger is emptied and its history written anew before each. `check` is the count shown before a launch.
+
+Then benchmarks/dispatching.py, with a ledger of the same sizes (`--no-dispatch` leaves it out).
 """
 
 import argparse
@@ -92,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patients", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--keep", action="store_true", help="leave the databases for the next run")
+    parser.add_argument("--no-dispatch", action="store_true", help="only the planning")
     options = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     os.environ["DJANGO_SETTINGS_MODULE"] = "clinic_crm.settings"
@@ -100,6 +103,11 @@ def main() -> None:
     admin = os.environ.get("DATABASE_URL") or state.database_url(state.data_dir())
     for size in sorted(options.patients):
         measured(admin, size, keep=options.keep)
+    if not options.no_dispatch:
+        sizes = [str(size) for size in sorted(options.patients)]
+        environment = {**os.environ, "DATABASE_URL": admin}
+        program = [sys.executable, str(ROOT / "benchmarks" / "dispatching.py"), "--rows", *sizes]
+        subprocess.run(program, cwd=ROOT, env=environment, check=True)
 
 
 def measured(admin: str, patients: int, *, keep: bool) -> None:

@@ -40,6 +40,8 @@ class Suppression(models.Model):
                 name="suppression_once_per_address",
             )
         ]  # fmt: skip
+        # Asked by the database for every message that is erased.
+        indexes = [models.Index(fields=["message"], condition=Q(message__isnull=False), name="suppression_by_message")]
 
     def __str__(self) -> str:
         return f"{self.channel}: {self.reason}"
