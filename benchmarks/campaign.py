@@ -1,6 +1,6 @@
-"""A campaign at growing size: its planning against PostgreSQL's own `INSERT … SELECT`, its dispatch against a bare loop.
+"""A campaign at growing size: planning against PostgreSQL's own `INSERT … SELECT`, dispatch against a bare loop.
 
-    DATABASE_URL=… python benchmarks/campaign.py [--patients 100000 1000000] [--keep]
+    DATABASE_URL=… python benchmarks/campaign.py [--patients 100000 1000000] [--keep] [--no-dispatch]
 
 Makes a database of its own per size beside the one in DATABASE_URL, fills it by set-based SQL, and drops it at the end
 (`--keep` leaves it, and the next run with `--keep` uses it again). For each size, in turn, twice:
