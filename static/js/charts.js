@@ -122,7 +122,7 @@
           name: s.name, type: s.type === "bar" ? "bar" : "line", data: s.data, yAxisIndex: s.axis || 0,
           stack: config.stack ? "all" : undefined, smooth: false, symbol: "circle", symbolSize: 5,
           showSymbol: s.data.length < (config.stack ? 2 : 16), barMaxWidth: 22, z: s.type === "bar" ? 1 : 2,
-          itemStyle: { color: tint, borderRadius: s.type === "bar" ? [3, 3, 0, 0] : 0, opacity: s.type === "bar" ? 0.55 : 1 },
+          itemStyle: { color: tint, borderRadius: s.type === "bar" ? [3, 3, 0, 0] : 0, opacity: s.type !== "bar" ? 1 : config.stack ? 0.85 : 0.55 },
           lineStyle: { color: tint, width: config.stack ? 1 : 2.25 },
           areaStyle: config.stack ? { color: tint, opacity: 0.8 } : s.type === "area" ? { color: tint, opacity: 0.12 } : undefined,
           markLine: index === 0 && config.limits ? {
