@@ -1,16 +1,10 @@
-from datetime import timedelta
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from clinic_crm import roles
-from clinic_crm.management.commands import first_start
-from patients.demo import SOURCE
 from patients.models import Integration, Patient
-from segmentation.models import NightlyRun
 
 pytestmark = pytest.mark.django_db
 
@@ -84,18 +78,3 @@ def test_public_passwords_stay_away_from_real_patients() -> None:
         call_command("demo_users")
     call_command("first_start")  # no demo here either, but somebody must be able to log in
     assert list(get_user_model().objects.values_list("username", flat=True)) == ["admin"]
-
-
-def test_an_interrupted_demo_start_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    demo = Integration.objects.create(code=SOURCE, name="Demo")
-    Patient.objects.create(source=demo, external_id="1")
-    today = timezone.localdate()
-    NightlyRun.objects.create(as_of=today - timedelta(days=60), state=NightlyRun.State.DONE)
-    called: list[tuple[str, ...]] = []
-
-    def record(name: str, *arguments: str, **options: object) -> None:
-        called.append((name, *arguments[:2]))
-
-    monkeypatch.setattr(first_start, "call_command", record)
-    call_command("first_start")
-    assert called == [("nightly", "--from", str(today - timedelta(days=30))), ("demo_users",)]

@@ -26,6 +26,7 @@ class Preview:
     channel: str
     channel_code: str
     language: str
+    language_code: str
     template_id: int
     patient: str
     subject: str = ""
@@ -85,7 +86,8 @@ def _preview(variant: Variant, text: TemplateText, patient: Patient, values: dic
     channel = Channel(text.template.channel)
     frame: dict[str, Any] = {
         "letter": variant.letter, "channel": str(channel.label), "channel_code": channel.value,
-        "language": text.get_language_display(), "template_id": text.template_id, "patient": str(patient),
+        "language": text.get_language_display(), "language_code": text.language,
+        "template_id": text.template_id, "patient": str(patient),
     }  # fmt: skip
     try:
         made = rendering.render(text, values)
