@@ -151,6 +151,14 @@ def post(mail: Template, **fields: str) -> dict[str, str]:
     return {"language": "ru", "subject": "Тема", "preheader": "", "body": "Текст", **fields}
 
 
+def test_the_list_shows_a_subject_without_liquid(marketer: Client, mail: Template) -> None:
+    greeting = '{{ recipient.first_name | default: "Здравствуйте" }}{% if offer.name %}, {{ offer.name }}{% endif %}!'
+    content.save_text(mail, "ru", greeting, "", "Текст")
+    html = marketer.get(reverse("templates")).content.decode()
+    assert "{{" not in html and "{%" not in html
+    assert "«first name», «name of the offer»!" in html or "«имя», «название предложения»!" in html
+
+
 def test_saving_makes_a_version_and_says_what_stands_in_the_way(marketer: Client, mail: Template) -> None:
     answer = marketer.post(reverse("template", args=[mail.pk]), post(mail), follow=True)
     assert TemplateText.objects.get(template=mail, current=True).version == 2

@@ -246,6 +246,14 @@ def test_messages_are_for_those_who_may_see_them() -> None:
     assert url in reader(*CARD).get(reverse("patient", args=[patient.pk])).content.decode()
 
 
+def test_messages_of_a_patient_are_no_alerts_of_the_page() -> None:
+    """The frame of a page draws `messages` as alerts; those of the ledger have another name."""
+    (patient,) = make_patients(1)
+    make_message(patient, campaign=make_campaign(state="running", launched_at=timezone.now()), state="sent")
+    html = card(patient.pk)
+    assert "Sent by e-mail on" in html and "alert-icon" not in html
+
+
 def test_every_decision_comes_with_its_reason() -> None:
     (patient,) = make_patients(1)
     now = timezone.now()
