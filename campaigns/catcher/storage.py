@@ -80,10 +80,10 @@ class Store:
                 close_old_connections()
                 self._write(batch)
                 return
-            except Exception:
+            except Exception as error:
                 connection.close()
                 if attempt == 2:
-                    log.exception("%s caught messages could not be written", len(batch))
+                    log.error("%s caught messages could not be written: %s", len(batch), type(error).__name__)
                 time.sleep(0.5)
 
     def _write(self, batch: list[Caught]) -> None:

@@ -57,11 +57,13 @@ def params(rule: Rules) -> dict[str, int]:
     return {"cap_messages": rule.cap_messages, "cap_days": rule.cap_days}
 
 
-def now_over(rule: Rules, ids: Sequence[int], now: datetime.datetime) -> dict[int, tuple[str, bool]]:
-    """Which of these claimed messages may not go now: the reason, and whether to ask again in a moment.
+def now_over(
+    rule: Rules, ids: Sequence[int], batch: Sequence[int], now: datetime.datetime
+) -> dict[int, tuple[str, bool]]:
+    """Which of these messages may not go now: the reason, and whether to ask again in a moment.
 
     Two dispatchers may hold two messages to one person. Each sees the other's as being sent and neither knows which
-    will be; both wait. Within one batch the older row goes first.
+    will be; both wait. Within one batch, which may hold messages of several campaigns, the older row goes first.
     """
     if not ids:
         return {}
@@ -71,10 +73,10 @@ def now_over(rule: Rules, ids: Sequence[int], now: datetime.datetime) -> dict[in
     )
     others = (
         "m.state IN ('sending', 'sent', 'unknown') AND m.purpose = 'marketing' "
-        "AND m.id <> r.ref AND (m.state <> 'sending' OR m.id < r.ref OR NOT m.id = ANY(%(ids)s))"
+        "AND m.id <> r.ref AND (m.state <> 'sending' OR m.id < r.ref OR NOT m.id = ANY(%(batch)s))"
     )
     with connection.cursor() as cursor:
-        cursor.execute(over_sql(rows, others), {"ids": list(ids), "now": now, **params(rule)})
+        cursor.execute(over_sql(rows, others), {"ids": list(ids), "batch": list(batch), "now": now, **params(rule)})
         found = cursor.fetchall()
     return {
         ref: (reasons.CAP_PERSON if by_person else reasons.CAP_ADDRESS, waiting)

@@ -127,7 +127,7 @@ def _counted(campaign: Campaign, now: dt.datetime, seconds: float | None) -> Che
 
 def _failed(campaign_id: int, error: Exception, now: dt.datetime) -> None:
     # The kind of error only: the database quotes rows in its details.
-    log.exception("check of campaign %s failed: %s", campaign_id, type(error).__name__)
+    log.error("check of campaign %s failed: %s", campaign_id, type(error).__name__)
     CampaignCheck.objects.filter(pk=campaign_id).update(
         state=State.FAILED, done_at=now, error=type(error).__name__, started_at=F("started_at")
     )

@@ -57,7 +57,7 @@ def decisions(
         f"decided AS ({_decided(rule, settled, params)} OFFSET 0)",
         f"merged AS ({_merged(settled, known)})",
     ]
-    extra = "message_id, useful_until, held_address, held_reader," if settled else "digest, last_visit_on,"
+    extra = "message_id, useful_until, held_address, held_reader, house_waits," if settled else "digest, last_visit_on,"
     final = f"""SELECT patient_id, {extra} reader_id, branch_id, variant_id, channel, address_key, text_id,
         CASE WHEN reason = '' AND in_house THEN '{reasons.HOUSEHOLD}'
              WHEN reason = '' AND channel IS NULL THEN '{reasons.NO_TEXT}' ELSE reason END AS reason"""
@@ -137,25 +137,35 @@ def _decided(rule: Rules, settled: bool, params: dict[str, Any]) -> str:
 
 def _merged(settled: bool, known: bool) -> str:
     """One message per address: to the reader's own card first, then to whoever came last, then the older card."""
-    taken = ""
-    if known:
-        # Of two rows of one batch the older goes; what is planned will meet this question itself.
-        own = (
-            """AND m.id <> d.message_id AND (m.state IN ('sent', 'unknown') OR (m.state = 'sending'
-            AND (m.id < d.message_id OR NOT m.id = ANY(%(ids)s))))"""
-            if settled
-            else ""
-        )
-        taken = f"""OR EXISTS (SELECT FROM campaigns_message m WHERE m.address_key = d.address_key
-            AND m.campaign_id = %(campaign)s AND m.state IN {_REACHED} {own})"""
     if settled:
-        return f"SELECT d.*, d.address_key IS NOT NULL AND (false {taken}) AS in_house FROM decided d"
+        return _merged_in_hand(known)
+    taken = f"OR {_of_address(f'm.state IN {_REACHED}')}" if known else ""
     return f"""
         SELECT d.*, d.reason = '' AND d.address_key IS NOT NULL AND (row_number() OVER (
             PARTITION BY d.reason = '', d.address_key
             ORDER BY (d.reader_id = d.patient_id) DESC, d.last_visit_on DESC NULLS LAST, d.patient_id
         ) > 1 {taken}) AS in_house FROM decided d
     """
+
+
+def _merged_in_hand(known: bool) -> str:
+    """What went to the address decides for good. What is being sent may still come to nothing: whoever meets it waits
+    (`house_waits`), except for the older of two rows of one batch. What is planned will meet this question itself."""
+    if not known:
+        return "SELECT d.*, false AS in_house, false AS house_waits FROM decided d"
+    went = _of_address("m.id <> d.message_id AND m.state IN ('sent', 'unknown')")
+    going = _of_address(
+        "m.id <> d.message_id AND m.state = 'sending' AND (m.id < d.message_id OR NOT m.id = ANY(%(ids)s))"
+    )
+    return f"""
+        SELECT h.*, went OR going AS in_house, going AND NOT went AS house_waits
+        FROM (SELECT d.*, {went} AS went, {going} AS going FROM decided d OFFSET 0) h
+    """
+
+
+def _of_address(which: str) -> str:
+    return f"""EXISTS (SELECT FROM campaigns_message m
+        WHERE m.address_key = d.address_key AND m.campaign_id = %(campaign)s AND {which})"""
 
 
 def _denied(rule: Rules, channel: str) -> str:

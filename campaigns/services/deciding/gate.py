@@ -4,7 +4,7 @@ import datetime
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from django.db import connection
 
@@ -42,7 +42,7 @@ def recheck(ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
         if campaign and campaign.state == Campaign.State.STOPPED:
             verdicts.update(dict.fromkeys(some, Verdict(reasons.STOPPED)))
             continue
-        verdicts.update(_judged(rule, some, now))
+        verdicts.update(_judged(rule, some, ids, now))
     return verdicts
 
 
@@ -54,25 +54,51 @@ def _grouped(ids: Sequence[int]) -> dict[tuple[int | None, str, str], list[int]]
     return groups
 
 
-def _judged(rule: Rules, ids: list[int], now: datetime.datetime) -> dict[int, Verdict]:
+def _judged(rule: Rules, ids: list[int], batch: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
+    rows = _asked(rule, ids, batch, now)
+    if _keep_up(rows):
+        # Two who have swapped their addresses are no household: each is judged by what the other's row says now.
+        rows = _asked(rule, ids, batch, now)
+    verdicts = {row.message_id: _verdict(row, now) for row in rows if row.reason}
+    free = [row for row in rows if not row.reason]
+    verdicts.update(_asleep(rule, [(row.message_id, row.branch_id) for row in free], now))
+    if rule.marketing:
+        over = caps.now_over(rule, [row.message_id for row in free if row.message_id not in verdicts], batch, now)
+        verdicts.update({pk: Verdict(reason, now + MOMENT if wait else None) for pk, (reason, wait) in over.items()})
+    return verdicts
+
+
+class _Row(NamedTuple):
+    """What the statement says of a message now, beside what its row has kept since planning."""
+
+    message_id: int
+    reason: str
+    house_waits: bool
+    branch_id: int | None
+    reader_id: int | None
+    address_key: int | None
+    held_address: int | None
+    held_reader: int | None
+    patient_id: int
+
+
+def _asked(rule: Rules, ids: list[int], batch: Sequence[int], now: datetime.datetime) -> list[_Row]:
     candidates = """SELECT m.id AS message_id, m.patient_id, m.variant_id, m.planned_at AS since, m.useful_until,
         m.address_key AS held_address, m.recipient_id AS held_reader
-        FROM campaigns_message m WHERE m.id = ANY(%(ids)s)"""
+        FROM campaigns_message m WHERE m.id = ANY(%(asked)s)"""
     query = decisions(rule, candidates, now, settled=True, known=rule.campaign_id is not None)
     sql = f"""SELECT message_id,
         CASE WHEN useful_until <= %(now)s AND reason <> '{reasons.GONE}' THEN '{reasons.LATE}' ELSE reason END,
-        branch_id, reader_id, address_key, held_address, held_reader, patient_id FROM ({query.sql}) judged"""
+        house_waits, branch_id, reader_id, address_key, held_address, held_reader, patient_id FROM ({query.sql}) judged
+    """
     with connection.cursor() as cursor:
-        cursor.execute(sql, {**query.params, "ids": ids})
-        rows = cursor.fetchall()
-    verdicts = {row[0]: Verdict(row[1]) for row in rows if row[1]}
-    free = [row for row in rows if not row[1]]
-    verdicts.update(_asleep(rule, [(row[0], row[2]) for row in free if row[0] not in verdicts], now))
-    _keep_up([row for row in free if row[0] not in verdicts])
-    if rule.marketing:
-        over = caps.now_over(rule, [row[0] for row in free if row[0] not in verdicts], now)
-        verdicts.update({pk: Verdict(reason, now + MOMENT if wait else None) for pk, (reason, wait) in over.items()})
-    return verdicts
+        cursor.execute(sql, {**query.params, "asked": ids, "ids": list(batch)})
+        return [_Row(*row) for row in cursor.fetchall()]
+
+
+def _verdict(row: _Row, now: datetime.datetime) -> Verdict:
+    waits = row.reason == reasons.HOUSEHOLD and row.house_waits
+    return Verdict(row.reason, now + MOMENT if waits else None)
 
 
 def _asleep(rule: Rules, found: list[tuple[int, int | None]], now: datetime.datetime) -> dict[int, Verdict]:
@@ -88,13 +114,14 @@ def _asleep(rule: Rules, found: list[tuple[int, int | None]], now: datetime.date
     return verdicts
 
 
-def _keep_up(rows: list[tuple[Any, ...]]) -> None:
-    """The address or the reader changed since planning: caps and households count by the new one."""
+def _keep_up(rows: list[_Row]) -> bool:
+    """The address or the reader changed since planning: caps and households count by the new one. Whether any did."""
     changed = []
-    for pk, _reason, _branch, reader, address, held_address, held_reader, patient in rows:
-        recipient = None if reader == patient else reader
-        if address != held_address or recipient != held_reader:
-            changed.append((pk, address, recipient))
+    for row in rows:
+        recipient = None if row.reader_id == row.patient_id else row.reader_id
+        goes = row.reason in ("", reasons.HOUSEHOLD)
+        if goes and (row.address_key != row.held_address or recipient != row.held_reader):
+            changed.append((row.message_id, row.address_key, recipient))
     if changed:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -102,3 +129,4 @@ def _keep_up(rows: list[tuple[Any, ...]]) -> None:
                 "unnest(%s::bigint[], %s::bigint[], %s::bigint[]) n(id, address_key, recipient_id) WHERE m.id = n.id",
                 [list(column) for column in zip(*changed, strict=True)],
             )
+    return bool(changed)

@@ -20,6 +20,8 @@ from campaigns.models import MessageEvent
 
 Kind = MessageEvent.Kind
 MOST = 10_000  # reports in one request
+LONGEST_ID = 120  # Message.provider_id
+_FIRST_YEAR = 2000  # a time before it is a mistake, and too early a one cannot be stored
 _KINDS = {"delivered": Kind.DELIVERED, "undelivered": Kind.BOUNCED, "deferred": Kind.DEFERRED}
 _SMSRU_LOST = {"104", "105", "106", "107", "108", "150"}
 _SMSC_LOST = {"3", "20", "22", "23", "24", "25"}
@@ -74,7 +76,7 @@ def _read(event: Any, place: str, errors: dict[str, list[str]]) -> Report | None
     at = _moment(event.get("at"))
     kind = _KINDS.get(str(event.get("status")))
     texts = {name: str(event.get(name) or "").strip() for name in ("id", "message")}
-    for name, most in (("id", 100), ("message", 120)):
+    for name, most in (("id", 100), ("message", LONGEST_ID)):
         if not texts[name] or len(texts[name]) > most or "\x00" in texts[name]:
             errors[f"{place}.{name}"] = [f"must be text of 1 to {most} characters"]
     if kind is None:
@@ -92,7 +94,7 @@ def _moment(value: Any) -> datetime | None:
         at = parse_datetime(value) if isinstance(value, str) else None
     except ValueError:
         return None
-    return at if at is not None and at.tzinfo is not None else None
+    return at if at is not None and at.tzinfo is not None and at.year >= _FIRST_YEAR else None
 
 
 def smsru(form: Mapping[str, str], api_id: str, now: datetime) -> list[Report]:
@@ -106,14 +108,14 @@ def smsru(form: Mapping[str, str], api_id: str, now: datetime) -> list[Report]:
 
 def _place(field: tuple[str, str]) -> int:
     number = field[0].removeprefix("data[").removesuffix("]")
-    return int(number) if number.isdigit() else 0
+    return _whole(number)
 
 
 def _smsru(entries: list[str], now: datetime) -> Iterator[Report]:
     for entry in entries:
         word, number, status, when, *_rest = [*entry.split("\n"), "", "", "", ""]
         kind = Kind.DELIVERED if status in ("103", "110") else Kind.BOUNCED if status in _SMSRU_LOST else None
-        if word == "sms_status" and number and kind:
+        if word == "sms_status" and _is_id(number) and kind:
             yield Report(f"smsru:{number}:{status}", number, kind, _unix(when, now), status)
 
 
@@ -126,15 +128,24 @@ def smsc(form: Mapping[str, str], secret: str, now: datetime) -> list[Report]:
     if not secret or not given or not all(hmac.compare_digest(a.encode(), b.encode()) for a, b in given):
         raise WrongSignature
     kind = Kind.DELIVERED if status in ("1", "2") else Kind.BOUNCED if status in _SMSC_LOST else None
-    if not number or kind is None:
+    if not _is_id(number) or kind is None:
         return []
     gone = status == "22" or (kind == Kind.BOUNCED and form.get("err") == "1")
     code = status + (f"/{form['err']}" if form.get("err") else "")
     return [Report(f"smsc:{number}:{status}", number, kind, _unix(form.get("ts", ""), now), code[:40], gone)]
 
 
+def _is_id(text: str) -> bool:
+    """Whether a message of ours may have it; what a gateway never gives out is about nothing."""
+    return 0 < len(text) <= LONGEST_ID and text.isprintable()
+
+
 def _unix(text: str, now: datetime) -> datetime:
     """The time given, unless it is none or lies in the future."""
-    if text.strip().isdigit() and 0 < int(text) <= now.timestamp():
-        return datetime.fromtimestamp(int(text), UTC)
-    return now
+    seconds = _whole(text.strip())
+    return datetime.fromtimestamp(seconds, UTC) if 0 < seconds <= now.timestamp() else now
+
+
+def _whole(text: str) -> int:
+    """A short whole number, 0 for anything else: not all that Python calls digits is one, and not of any length."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0

@@ -9,6 +9,7 @@ import email.policy
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from email.headerregistry import HeaderRegistry
 from email.message import EmailMessage, Message
 from email.parser import BytesParser
 from enum import StrEnum
@@ -18,14 +19,19 @@ from campaigns.channels import return_path
 from campaigns.channels.hiding import told
 from campaigns.channels.smtp_answers import is_bounce
 
-MOST = 5 * 1024 * 1024
+MOST = 1024 * 1024  # the report stands before the mail it returns
+_MOST_PARTS = 200  # a report has three, and what it returns a few
+_LONGEST_HEADER = 2_000  # reading one of a megabyte takes the e-mail package hours
 _TO = ("Delivered-To", "X-Original-To", "Envelope-To", "To", "X-Failed-Recipients", "Original-Recipient")
 _STATUS = re.compile(r"\b([245])\.(\d{1,3})\.(\d{1,3})\b")
 _REPLY = re.compile(r"\b([45]\d\d)[ -]#?((?:[45]\.\d{1,3}\.\d{1,3}\b)?[^\r\n]*)")
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,118}>")
 _COMPLAINTS = {"abuse", "fraud", "virus", "other", "opt-out"}
 _MACHINES = re.compile(r"mailer-daemon|postmaster|mail delivery|mail-daemon", re.IGNORECASE)
-_PARSER = BytesParser(policy=email.policy.default)
+_HEADERS = HeaderRegistry()
+_PARSER = BytesParser(
+    policy=email.policy.default.clone(header_factory=lambda name, value: _HEADERS(name, value[:_LONGEST_HEADER]))
+)
 
 
 class What(StrEnum):
@@ -50,8 +56,10 @@ class Returned:
 
 def read(raw: bytes, secrets: Iterable[str]) -> list[Returned]:
     """Everything the mail says about messages of ours; empty when it is an answer, an advertisement, an absence."""
+    if raw.lower().count(b"content-type:") > _MOST_PARTS:
+        return []
     try:
-        mail = _PARSER.parsebytes(raw[:MOST])
+        mail = _PARSER.parsebytes(raw[:MOST].replace(b"\x00", b""))
         return _read(mail, raw, list(secrets))
     except (ValueError, LookupError, AttributeError, TypeError, RecursionError, IndexError):
         return []  # the e-mail package stumbles over some of what the world sends

@@ -33,6 +33,14 @@ def refresh(campaign_id: int, now: datetime.datetime) -> None:
 
 def finish(campaign_id: int, now: datetime.datetime) -> bool:
     """A running campaign whose every message is in a final state is finished; a standing one is not until stopped."""
+    # Whoever opens rows again ("retry failed") holds the campaign. An UPDATE that waits for them looks at the rows as
+    # they were before the wait, and would finish a campaign with messages that nobody sends then.
+    with transaction.atomic():
+        Campaign.objects.select_for_update(no_key=True).filter(pk=campaign_id).first()
+        return _finished(campaign_id, now)
+
+
+def _finished(campaign_id: int, now: datetime.datetime) -> bool:
     open_rows = Message.objects.filter(campaign=OuterRef("pk"), state__in=OPEN)
     running = Campaign.objects.filter(pk=campaign_id, state=Campaign.State.RUNNING, standing=False)
     return bool(running.filter(~Exists(open_rows)).update(state=Campaign.State.FINISHED, ended_at=now, updated_at=now))

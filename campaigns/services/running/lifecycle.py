@@ -168,7 +168,9 @@ def _second_person(campaign: Campaign, user: Any) -> None:
 def _again(campaign_id: int, user: Any, now: datetime.datetime, state: str) -> Campaign:
     _may(user, LAUNCH)
     with transaction.atomic(), connection.cursor() as cursor:
-        # A finished campaign runs again; the row lock lets a second press see what the first has done.
+        # Of two who press the second waits here, and looks at the messages only then; so does the end of the campaign.
+        Campaign.objects.select_for_update(no_key=True).filter(pk=campaign_id).first()
+        # A finished campaign runs again.
         cursor.execute(
             "UPDATE campaigns_campaign SET state = CASE WHEN state = 'finished' AND EXISTS (SELECT FROM "
             "campaigns_message WHERE campaign_id = %(id)s AND state = %(state)s) THEN 'running' ELSE state END "

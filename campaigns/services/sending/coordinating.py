@@ -315,5 +315,5 @@ def _note_bounces(bounces: Sequence[tracking.NewEvent]) -> None:
             tracking.record(bounces)
     except AWAY:
         raise
-    except Exception:
-        log.exception("%s bounces could not be noted", len(bounces))
+    except Exception as error:
+        log.error("%s bounces could not be noted: %s", len(bounces), type(error).__name__)

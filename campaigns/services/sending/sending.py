@@ -14,8 +14,8 @@ from campaigns.channels.base import Channel, Envelope, Receipt, Session, Status
 from campaigns.services.sending.envelopes import Ready
 
 log = logging.getLogger(__name__)
-# So many "later" in a row, and nothing accepted between them, are not about single addresses.
-POSTPONED_IN_A_ROW = 20
+# So many "later" or no answers in a row, and nothing accepted or refused between them, are not about single addresses.
+WITHOUT_ANSWER_IN_A_ROW = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Trouble:
     """Shared by the senders of a channel: once something is wrong with all of it, nobody takes more."""
 
     why: str = ""
-    _postponed: int = 0
+    _unanswered: int = 0
     _stop: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -57,15 +57,18 @@ class Trouble:
             self._stop.set()
 
     def judge(self, receipt: Receipt) -> None:
-        """FAILED is about the account by definition; a long row of POSTPONED is about the server."""
+        """FAILED is about the account by definition; a long row of POSTPONED or UNKNOWN is about the server.
+
+        A gateway that answers every request with a page of its own would make a whole campaign `unknown`.
+        """
         if receipt.status == Status.FAILED:
             self.tell(receipt.error or _("the channel failed"))
-        elif receipt.status == Status.POSTPONED:
-            self._postponed += 1
-            if self._postponed >= POSTPONED_IN_A_ROW:
+        elif receipt.status in (Status.POSTPONED, Status.UNKNOWN):
+            self._unanswered += 1
+            if self._unanswered >= WITHOUT_ANSWER_IN_A_ROW:
                 self.tell(receipt.error or _("the server asks to try later"))
         else:
-            self._postponed = 0
+            self._unanswered = 0
 
 
 class Sender(threading.Thread):
@@ -90,7 +93,8 @@ class Sender(threading.Thread):
         except ConnectionError as error:
             why = str(error) or type(error).__name__
         except Exception as error:
-            log.exception("a session of the channel %s failed", self._channel.code)
+            # The kind of error only: the database quotes rows in its details, and this may be the call list.
+            log.error("a session of the channel %s failed: %s", self._channel.code, type(error).__name__)
             why = type(error).__name__
         finally:
             connections.close_all()  # those of this thread: the call list is in our own database
@@ -112,7 +116,7 @@ class Sender(threading.Thread):
                 receipts[receipt.message_id] = receipt
                 self._trouble.judge(receipt)
         except Exception as error:  # against its contract; what was taken may have been sent
-            log.exception("a session of the channel %s broke", self._channel.code)
+            log.error("a session of the channel %s broke: %s", self._channel.code, type(error).__name__)
             self._trouble.tell(type(error).__name__)
         silent = taken - receipts.keys()
         return Done(
