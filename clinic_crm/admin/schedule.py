@@ -42,7 +42,13 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
     @admin.display(description=_("name"), ordering="name")
     def title(self, task: PeriodicTask) -> str:
         """Our own jobs in the reader's language: the table knows them by one name."""
-        ours = {NIGHT: pgettext("periodic job", "Night"), CHECK: pgettext("periodic job", "Check of nights")}
+        ours = {
+            NIGHT: pgettext("periodic job", "Night"),
+            CHECK: pgettext("periodic job", "Check of nights"),
+            "Dispatch": pgettext("periodic job", "Dispatch"),
+            "Counts of campaigns": pgettext("periodic job", "Counts of campaigns"),
+            "Check of campaigns": pgettext("periodic job", "Check of campaigns"),
+        }
         return ours.get(task.name, task.name)
 
 

@@ -15,10 +15,15 @@ from django.test import Client
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from campaigns.demo import clinic as demo_clinic
+from campaigns.demo import history, present
+from campaigns.models import CallTask, Campaign, CaughtMessage, Message, Template
+from campaigns.services.sending import accounts
 from clinic_crm.local import state
 from clinic_crm.nightly import run_nights
 from clinic_crm.roles import sync_roles
 from patients import demo
+from patients.models import Integration, Patient
 from segmentation.services.defaults import ensure_defaults
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -27,12 +32,15 @@ WIDTHS = (1440, 390)
 # In the admin the lists and these forms are opened.
 ADMIN_FORMS = {"segmentation_segmentation_change", "patients_integration_add"}
 # Answers that are no pages, or pages that end the visit.
-NO_PAGES = {"set_language", "logout", "segment_export", "rfm_cell_export", "password_change", "jsi18n"}
+NO_PAGES = {
+    "set_language", "logout", "segment_export", "rfm_cell_export", "password_change", "jsi18n", "consent_sample",
+    "campaign_people_export", "caught_body",
+}  # fmt: skip
 
 LINKS = "[...document.querySelectorAll('a[href]')].filter(a => a.origin === location.origin).map(a => a.href)"
 # What a reader sees or a screen reader says: words of the page, of its pictures, of its fields and definitions.
 WORDS = """() => {
-  const UNREAD = "script, style, template, [lang]:not(html), form[action*='/i18n/'], .field-code, " +
+  const UNREAD = "script, style, template, [lang]:not(html), form[action*='/i18n/'], .field-code, code, " +
     ".material-symbols-outlined";
   const said = [document.title], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   while (walk.nextNode()) {
@@ -52,12 +60,31 @@ WIDER = "document.documentElement.scrollWidth - document.documentElement.clientW
 
 @pytest.fixture
 def clinic(transactional_db: None) -> None:
-    """The demonstration clinic after three nights, with one login for each role."""
+    """The demonstration clinic as it is after its first start, but small: three nights, a year of campaigns, calls to
+    make, letters in the mailbox, and one login for each role."""
     sync_roles()
     ensure_defaults()
+    accounts.ensure()
     demo.seed(patients=160, years=2, seed=3)
     today = timezone.localdate()
-    run_nights([today - dt.timedelta(days=days) for days in (60, 30, 0)])
+    demo_clinic.furnish(Integration.objects.get(code=demo.SOURCE).pk)
+    history.seed(today)
+    for days in (60, 30, 0):
+        run_nights([today - dt.timedelta(days=days)])
+        present.stand(today - dt.timedelta(days=days), today)
+    present.prepare(today)
+    # Every step of the wizard can be looked at, as after the check.
+    Campaign.objects.filter(state="draft").update(steps_saved=5)
+    patient = Patient.objects.exclude(phone="").first()
+    assert patient is not None
+    CallTask.objects.create(patient=patient, title="Пора прийти", script="Здравствуйте!", due_at=timezone.now())
+    sent = Message.objects.filter(channel="email", state="sent").first()
+    assert sent is not None
+    letter = "From: Vesna <a@b.ru>\r\nTo: c@d.ru\r\nSubject: Vesna\r\nContent-Type: text/html\r\n\r\n<p>Весна</p>"
+    CaughtMessage.objects.create(
+        channel="email", to="c@d.ru", sender="a@b.ru", subject="Весна", raw=letter.encode(), message_id=sent.pk
+    )
+    CaughtMessage.objects.create(channel="sms", to="+79160000001", sender="VESNA", raw="Весна".encode())
     call_command("demo_users", stdout=StringIO())
 
 
@@ -95,12 +122,24 @@ def kind(url: str) -> str | None:
         return None
     if found.app_name == "admin" and not name.endswith("_changelist") and name not in {*ADMIN_FORMS, "index"}:
         return None
-    return f"{found.view_name} {found.kwargs.get('segmentation', '')}"
+    return f"{found.view_name} {_sort(name, found.kwargs)}"
+
+
+def _sort(name: str, given: dict[str, Any]) -> str:
+    """A campaign looks different in each of its states, a template on each channel."""
+    if name == "campaign":
+        campaign = Campaign.objects.get(pk=given["pk"])
+        return f"{campaign.state} {campaign.standing}"
+    if name == "template":
+        return str(Template.objects.get(pk=given["pk"]).channel)
+    if name == "caught":
+        return str(CaughtMessage.objects.get(pk=given["pk"]).channel)
+    return str(given.get("segmentation") or given.get("step") or given.get("action") or "")
 
 
 @pytest.mark.parametrize(
     ("name", "language"),
-    [("admin", "ru"), ("marketer", "en"), ("owner", "ru")],
+    [("admin", "ru"), ("marketer", "en"), ("manager", "ru"), ("owner", "ru")],
 )
 def test_every_page_of_a_role(
     page: Any, live_server: Any, clinic: None, errors: list[str], english: re.Pattern[str], name: str, language: str
@@ -130,6 +169,12 @@ def test_every_page_of_a_role(
         assert not errors, f"{url}: {errors}"
         waiting += [link.split("#")[0] for link in page.evaluate(LINKS)]
     reached = {found.split()[0] for found in opened}
-    assert {"home", "segments", "segmentation", "segment", "patients", "patient"} <= reached
+    assert {"home", "segments", "segmentation", "segment", "patients", "patient", "campaigns", "campaign"} <= reached
+    assert {"pooled_results", "campaign_results"} <= reached
+    if name in ("admin", "marketer"):
+        wizard = {found.split()[1] for found in opened if found.startswith("campaign_edit ")}
+        assert {"audience", "offer", "channels", "when", "check", "launch"} <= wizard
+        assert {"offers", "offer", "templates", "template", "suppressions", "mailbox", "caught"} <= reached
+    assert ("call" in reached) == (name != "owner")
     assert ("data" in reached) == (name != "owner")
     assert ("admin:index" in reached) == (name == "admin")
