@@ -78,10 +78,11 @@ def _dry_run(compiled: Compiled, asked: Asked) -> Iterator[Problem]:
     """Filled with the examples, and for somebody of whom little is known: what fails here would fail for patients."""
     for full in (True, False):
         try:
-            render(compiled, variables.sample(asked.language, full))
+            filled = render(compiled, variables.sample(asked.language, full))
         except NotRendered as error:
             yield Problem("cannot_be_filled", ERROR, error.field or "body", error.line, error.message)
             return
+        yield from mail.unsafe(filled.html)  # Liquid can write tags the sanitiser of the source never sees
 
 
 # --- Values that may be missing -----------------------------------------------------------------------------------
@@ -135,31 +136,56 @@ def _legal(asked: Asked, compiled: Compiled) -> Iterator[Problem]:
                         "Take the offer out, or make this a template for advertising.")  # fmt: skip
             yield Problem("offer_in_service", ERROR, "body", 0, message)
         return
-    if "warning" not in used and not CONTRAINDICATED.search(compiled.plain):
+    seen = _seen(compiled, asked)
+    if any(_WARNING_MARK not in text and not CONTRAINDICATED.search(text) for text, _links_there in seen):
         message = _("Advertising of medical services needs the warning of contraindications (38-FZ, art. 24, part 7). "
                     "Add {{ warning }} or the block :::footer.")  # fmt: skip
         if asked.channel != "email":
             message = _("Advertising of medical services needs the warning of contraindications (38-FZ, art. 24, "
                         "part 7). Add {{ warning }}.")  # fmt: skip
         yield Problem("no_warning", WARNING if asked.channel == "call" else ERROR, "body", 0, message)
-    way_out = used & {"unsubscribe_url", "consent_url"}
-    if asked.channel == "email" and "unsubscribe_url" not in used:
+    if asked.channel == "email" and any(_UNSUBSCRIBE_MARK not in links for _text, links in seen):
         message = _("A mailing needs a link to unsubscribe (38-FZ, art. 18). Add the block :::footer or "
                     "{{ unsubscribe_url }}.")  # fmt: skip
         yield Problem("no_unsubscribe", ERROR, "body", 0, message)
-    elif asked.channel == "sms" and not way_out and not REFUSE.search(compiled.plain):
+    elif asked.channel == "sms" and not all(_may_refuse(text) for text, _links_there in seen):
         message = _("Say how to refuse further messages (38-FZ, art. 18), for example: "
                     "“Отказ: {{ unsubscribe_url }}”.")  # fmt: skip
         yield Problem("no_unsubscribe", ERROR, "body", 0, message)
-    elif asked.channel == "call" and not REFUSE.search(compiled.plain):
+    elif asked.channel == "call" and not all(_may_refuse(text) for text, _links_there in seen):
         message = _("Let the script say that one may refuse further calls (38-FZ, art. 18).")
         yield Problem("no_unsubscribe", WARNING, "body", 0, message)
+
+
+# Words no text holds by itself, in place of what the law asks for: what of them is there can be seen.
+_WARNING_MARK, _UNSUBSCRIBE_MARK = "qxwarningxq", "https://unsubscribe.invalid/qxunsubscribexq"
+
+
+def _seen(compiled: Compiled, asked: Asked) -> list[tuple[str, str]]:
+    """The text that can be read and the addresses that can be clicked, for a patient of whom all is known and for one
+    of whom little is. What stands in a condition that does not hold, in a comment or out of sight is not there."""
+    found = []
+    for full in (True, False):
+        marks = {"warning": _WARNING_MARK, "unsubscribe_url": _UNSUBSCRIBE_MARK}
+        try:
+            filled = render(compiled, {**variables.sample(asked.language, full), **marks})
+        except NotRendered:  # said by the dry run
+            continue
+        if compiled.html:
+            found.append(mail.visible(filled.html))
+        else:
+            found.append((filled.plain, filled.plain))
+    return found
+
+
+def _may_refuse(text: str) -> bool:
+    return _UNSUBSCRIBE_MARK in text or bool(REFUSE.search(text) or variables.sample()["consent_url"] in text)
 
 
 def _secrets(asked: Asked) -> Iterator[Problem]:
     """What the patient was treated for must not be read by others: 323-FZ, article 13."""
     for field, source in asked.open_fields.items():
-        said = _only_words(source)
+        said = wording.undisguised(_only_words(source))
         if found := wording.named(said, asked.sensitive):
             message = _("“%(name)s” is a sensitive service: others can read this line. Leave it to the text of the "
                         "mail, or say “an appointment” (323-FZ, art. 13).") % {"name": found[0]}  # fmt: skip
@@ -174,9 +200,7 @@ def _secrets(asked: Asked) -> Iterator[Problem]:
 def _private(asked: Asked, field: str, source: str) -> Iterator[Problem]:
     """Variables that would put the name of a service there."""
     for piece in liquid_env.pieces(source) if not liquid_env.scan(source, field) else ():
-        if piece.kind != "output":
-            continue
-        for path in liquid_env.used(piece.text):
+        for path in _handed_on(piece):
             known = variables.BY_PATH.get(path.removesuffix(".first").removesuffix(".last"))
             if known is None or not known.private:
                 continue
@@ -194,12 +218,19 @@ def _private(asked: Asked, field: str, source: str) -> Iterator[Problem]:
                 yield _at("sensitive_variable", WARNING, field, source, piece.start, message)
 
 
+def _handed_on(piece: liquid_env.Piece) -> set[str]:
+    """The variables an output writes, an assignment keeps or a loop walks through; a condition only asks."""
+    if piece.kind == "output" or piece.name == "assign":
+        return liquid_env.used(piece.text)
+    return liquid_env.used(piece.text + "{% endfor %}") if piece.name == "for" else set()
+
+
 def _promises(asked: Asked) -> Iterator[Problem]:
     if not asked.marketing:
         return
     fields = {"subject": asked.subject, "preheader": asked.preheader, "body": asked.body}
     for field, source in fields.items():
-        said = _only_words(source)
+        said = wording.undisguised(_only_words(source))
         if match := wording.PROMISES.search(said):
             message = _("“%(words)s”: a result or its safety must not be guaranteed in medical advertising (38-FZ, "
                         "art. 5 and 24). Say what is done, not what will come of it.")  # fmt: skip

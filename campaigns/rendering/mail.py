@@ -161,6 +161,58 @@ def unsafe(html: str) -> list[Problem]:
     return [Problem("unsafe_html", ERROR, "body", 0, message)]
 
 
+_HIDDEN = re.compile(
+    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|opacity\s*:\s*0(?![.\d]*[1-9])"
+    r"|max-height\s*:\s*0(?![.\d]*[1-9])",
+    re.IGNORECASE,
+)
+_EMPTY = frozenset(["br", "img", "hr", "meta", "col", "wbr", "input", "link", "area"])
+
+
+class _Visible(HTMLParser):
+    """What a reader of the finished HTML sees and may click on."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.text: list[str] = []
+        self.addresses: list[str] = []
+        self.open: list[tuple[str, bool]] = []
+
+    def _shown(self) -> bool:
+        return not any(hidden for _tag, hidden in self.open)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag in _EMPTY:
+            return
+        values = {name: value or "" for name, value in attrs}
+        # Cells and wrappers of MJML have font-size:0 against gaps; what stands in them sets its own size.
+        style = values.get("style", "")
+        laid_out = tag in ("td", "div", "table") and re.search(r"font-size\s*:\s*0", style) is not None
+        style = re.sub(r"font-size\s*:\s*0(?:px)?\s*;?", "", style) if laid_out else style
+        self.open.append((tag, tag in ("head", "style", "title", "script") or bool(_HIDDEN.search(style))))
+        if tag == "a" and self._shown():
+            self.addresses.append(values.get("href", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        for number in range(len(self.open) - 1, -1, -1):
+            if self.open[number][0] == tag:
+                del self.open[number:]
+                return
+
+    def handle_data(self, data: str) -> None:
+        if self._shown():
+            self.text.append(data)
+
+
+def visible(html: str) -> tuple[str, str]:
+    """The text that can be read, and the addresses that can be clicked or copied, of finished HTML."""
+    parser = _Visible()
+    parser.feed(html)
+    parser.close()
+    text = " ".join("".join(parser.text).split())
+    return text, " ".join([*parser.addresses, text])
+
+
 def with_links(html: str, name: Callable[[str], str]) -> str:
     """Every address of the HTML through `name`: it gives the word of a counted link, or the address itself."""
     return _HREF.sub(lambda m: m[1] + escape(name(unescape(m[2])), quote=True) + m[3], html)

@@ -56,6 +56,16 @@ THANKS = re.compile(
 )
 
 
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]|(?<=\\w)\\*{1,2}(?=\\w)")
+_MIXED = re.compile(r"\b(?=\w*[а-яё])(?=\w*[a-z])\w{2,40}\b", re.IGNORECASE)
+_LOOKS_LIKE = str.maketrans("aceopxykmtbhABCEHKMOPTXY", "асеорхукмтвнАВСЕНКМОРТХУ")
+
+
+def undisguised(text: str) -> str:
+    """As it is read: a Latin letter within a Russian word, a soft hyphen or bold in the middle hide no word."""
+    return _MIXED.sub(lambda word: word[0].translate(_LOOKS_LIKE), _INVISIBLE.sub("", text))
+
+
 def folded(text: str) -> str:
     return text.lower().replace("ё", "е")
 

@@ -24,6 +24,14 @@ ICONS = {"email": "ti-mail", "sms": "ti-message", "call": "ti-phone"}
 
 
 @require_GET
+def _headline(open_count: int) -> str:
+    if not open_count:
+        return _("What patients read; no text is ready yet.")
+    return ngettext("%(n)s template is ready to be used.", "%(n)s templates are ready to be used.", open_count) % {
+        "n": open_count
+    }
+
+
 @requires("campaigns.view_template")
 def templates(request: HttpRequest) -> HttpResponse:
     channel = request.GET.get("channel", "")
@@ -37,8 +45,7 @@ def templates(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "rows": [{"template": one, "texts": texts.get(one.pk, []), "icon": ICONS[one.channel]} for one in page.rows],
         "narrows": bool(channel or purpose or archived or query), "any": Template.objects.exists(),
-        "headline": _("What patients read; no text is ready yet.") if not open_count and not archived else ngettext("%(n)s template is ready to be used.", "%(n)s templates are ready to be used.",
-                             open_count) % {"n": open_count},
+        "headline": _headline(open_count),
         "filters": [
             {"name": "q", "label": _("Name"), "kind": "search", "value": query},
             {"name": "channel", "label": _("Channel"), "kind": "select", "value": channel,
@@ -110,7 +117,8 @@ def _lines(text: TemplateText) -> list[str]:
 @requires("campaigns.change_template")
 def template_current(request: HttpRequest, pk: int) -> HttpResponse:
     chosen = request.POST.get("text", "")
-    text = get_object_or_404(TemplateText, template_id=pk, pk=int(chosen) if chosen.isdecimal() else 0)
+    number = int(chosen) if chosen.isdecimal() and len(chosen) < 19 else 0
+    text = get_object_or_404(TemplateText, template_id=pk, pk=number)
     content.make_current(text)
     said = _("Version %(n)s is current now. Campaigns already launched keep their text.")
     messages.success(request, said % {"n": text.version})

@@ -1,7 +1,6 @@
 """The forms of the wizard's steps: what was typed is checked here, each mistake beside its field."""
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,9 +12,12 @@ from django.utils.translation import gettext_lazy
 from campaigns.models import Campaign, Channel, Offer, Purpose, Template
 from campaigns.services.running.drafts import LETTERS, VariantDraft
 from patients.models import Branch, Service, ServiceGroup
+from segmentation import conditions
 from segmentation.services import audiences
 
 LONGEST_JSON = 200_000
+# A year of five digits typed by mistake is no plan; nothing reckons with days beyond the calendar.
+FARTHEST = dt.timedelta(days=100 * 366)
 # Nine campaigns of ten advertise.
 _PURPOSES = sorted(Purpose.choices, key=lambda choice: choice[0] != Purpose.MARKETING)
 
@@ -30,7 +32,7 @@ class TreeField(forms.Field):
         if len(text) > LONGEST_JSON:
             raise forms.ValidationError(_("There are too many conditions."))
         try:
-            tree = json.loads(text)
+            tree = conditions.read(text)
         except ValueError as wrong:
             said = _("The conditions could not be read. Reload the page and try again.")
             raise forms.ValidationError(said) from wrong
@@ -224,6 +226,9 @@ class WhenForm(forms.Form):
             self.add_error("starts_at", _("Choose the date and the time of the first messages."))
         if start == "at" and at and at <= self.now:
             self.add_error("starts_at", _("This time has passed. Choose a later one."))
+        for name, moment in (("starts_at", at if start == "at" else None), ("useful_until", until)):
+            if moment and moment > self.now + FARTHEST:
+                self.add_error(name, _("This is too far ahead: look at the year."))
         if until and until <= max(self.now, at if start == "at" and at else self.now):
             self.add_error("useful_until", _("This lies before the first messages: nothing would be sent."))
         if start == "standing" and until:

@@ -1,7 +1,6 @@
 """What the steps of the wizard show and take: audience, offer and variants, channels, when."""
 
 import datetime as dt
-import json
 from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
@@ -17,6 +16,7 @@ from campaigns.selectors.baseline import share_that_comes
 from campaigns.selectors.reach import reach
 from campaigns.services.running import drafts
 from campaigns.views.wizard_forms import AudienceForm, VariantForm, WhenForm, is_everybody, local_now, variant_letters
+from segmentation import conditions
 from segmentation.services import audiences
 
 Posted = QueryDict | None
@@ -40,7 +40,7 @@ def audience_context(form: AudienceForm, where: Any, besides: Any) -> dict[str, 
 
 def _posted_tree(form: AudienceForm, name: str, otherwise: Any) -> Any:
     try:
-        tree = json.loads(form.data.get(form.add_prefix(name), "") or "{}")
+        tree = conditions.read(form.data.get(form.add_prefix(name), "") or "{}")
     except ValueError:
         return otherwise
     return tree if isinstance(tree, dict) else otherwise

@@ -31,6 +31,7 @@ class Span(NamedTuple):
 
 def shifted(day: Day, number: int, unit: str) -> Day:
     """`day` moved by so many units, backwards when negative; kept within the calendar of the database."""
+    number = int(number)  # JSON knows one kind of number: 5.0 is a whole one
     try:
         if unit in ("days", "weeks"):
             return day + datetime.timedelta(days=number * (7 if unit == "weeks" else 1))

@@ -3,6 +3,6 @@
 from segmentation.conditions.checking import Problem, check
 from segmentation.conditions.compiling import Where, compile
 from segmentation.conditions.sentences import sentence
-from segmentation.conditions.tree import Tree, is_everybody, leaves
+from segmentation.conditions.tree import Tree, is_everybody, leaves, read
 
-__all__ = ["Problem", "Tree", "Where", "check", "compile", "is_everybody", "leaves", "sentence"]
+__all__ = ["Problem", "Tree", "Where", "check", "compile", "is_everybody", "leaves", "read", "sentence"]

@@ -112,6 +112,11 @@ class _Checker:
         return Problem(path, self.words.gettext(message) % values)
 
 
+def _can_be_kept(text: str) -> bool:
+    """The database takes neither NUL nor half a letter."""
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def _shown(value: Any) -> str:
     """A stranger's text in a message: short."""
     text = str(value)
@@ -218,7 +223,7 @@ class _Value:
         wrong = self._list(value)
         if wrong:
             return wrong
-        fits = all(isinstance(one, str) and len(one.strip()) > 0 and len(one) <= LONGEST_TEXT and "\0" not in one
+        fits = all(isinstance(one, str) and len(one.strip()) > 0 and len(one) <= LONGEST_TEXT and _can_be_kept(one)
                    for one in value)  # fmt: skip
         return "" if fits else self._say(_("Texts of up to %(most)s letters are needed."), most=LONGEST_TEXT)
 

@@ -6,6 +6,7 @@
 `{}` and `{"all": []}` mean everybody.
 """
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,17 @@ Tree = dict[str, Any]
 DEEPEST = 8
 LARGEST = 200  # conditions and groups together
 LONGEST_LIST = 1000
+
+
+def read(text: str) -> Any:
+    """What a posted text holds, not checked yet. ValueError: it is no JSON, is nested without end, or holds half a
+    letter (a lone surrogate, which no database keeps)."""
+    try:
+        found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError from error
+    return found
 
 
 def children(tree: Any) -> list[Tree]:

@@ -1,12 +1,12 @@
 """The catalogue of attributes as the editor of conditions draws it: labels in the reader's language, no SQL."""
 
-import json
 from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from segmentation import conditions
 from segmentation.attributes import ATTRIBUTES, GROUPS, Field
 from segmentation.reports.recipes import recipes
 from segmentation.selectors.directory import ClinicDirectory
@@ -37,8 +37,8 @@ def as_tree(tree: Any) -> Any:
     """A tree, or the text of one as a form has posted it; what is neither is an empty tree."""
     if isinstance(tree, str):
         try:
-            tree = json.loads(tree)
-        except (ValueError, RecursionError):
+            tree = conditions.read(tree)
+        except ValueError:
             return {}
     return tree if isinstance(tree, dict) and not _deeper(tree, DEEPEST_SHOWN) else {}
 

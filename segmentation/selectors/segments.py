@@ -93,7 +93,7 @@ class MemberPage:
 
 
 def _id(text: str | None, limit: int) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and int(text) < limit else None
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 20 and int(text) < limit else None
 
 
 def in_segment(segment: Segment) -> QuerySet[Metrics]:

@@ -1,6 +1,5 @@
 """What the editor of conditions asks while it is used: how many, in which words, and what a field offers."""
 
-import json
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -10,6 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from patients import wording
 from patients.access import requires
+from segmentation import conditions
 from segmentation.models import BaseTotal
 from segmentation.reports.editor import SEARCHED
 from segmentation.selectors import directory
@@ -23,8 +23,8 @@ LONGEST_TREE = 200_000
 def _posted_tree(request: HttpRequest) -> Any:
     text = request.POST.get("where", "")
     try:
-        return json.loads(text) if 0 < len(text) <= LONGEST_TREE else None
-    except (ValueError, RecursionError):
+        return conditions.read(text) if 0 < len(text) <= LONGEST_TREE else None
+    except ValueError:
         return None
 
 

@@ -1,6 +1,5 @@
 """Own segments: made from conditions or from a list, changed, archived, brought back."""
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from patients import wording
 from patients.access import requires
 from patients.files.readers import FileError
+from segmentation import conditions
 from segmentation.kinds import MEMBERS, own_kinds
 from segmentation.models import Segment, Segmentation
 from segmentation.models.segmentations import HEX_COLOUR
@@ -64,8 +64,8 @@ class RuleForm(OwnForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         try:
-            tree = json.loads(data.get("where") or "{}")
-        except (ValueError, RecursionError):
+            tree = conditions.read(data.get("where") or "{}")
+        except ValueError:
             tree = None
         wrong = own.problems(data.get("code", ""), tree)
         if wrong:

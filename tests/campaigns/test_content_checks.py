@@ -53,6 +53,71 @@ def test_bodies_of_mails(body: str, code: str, severity: str) -> None:
     assert codes(body).get(code) == severity
 
 
+def _mjml(inner: str, head: str = "") -> str:
+    column = f"<mj-column><mj-text>{inner}</mj-text></mj-column>"
+    return f"<mjml><mj-head>{head}</mj-head><mj-body><mj-section>{column}</mj-section></mj-body></mjml>"
+
+
+BOTH = "{{ warning }} <a href='{{ unsubscribe_url }}'>нет</a>"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "Ждём\n\n{% if false %}\n\n{{ warning }} {{ unsubscribe_url }}\n\n{% endif %}",
+        "Ждём\n\n{% if patient.city %}\n\n{{ warning }} {{ unsubscribe_url }}\n\n{% endif %}",
+        "Ждём {% assign a = warning %}{% assign b = unsubscribe_url %}",
+        "Ждём {% capture a %}{{ warning }} {{ unsubscribe_url }}{% endcapture %}",
+        "Ждём {% if warning and unsubscribe_url %}вас{% endif %}",
+        "Ждём {{ warning | truncate: 4 }} {{ unsubscribe_url | truncate: 9 }}",
+        "Ждём {% comment %}{{ warning }} {{ unsubscribe_url }}{% endcomment %}",
+        _mjml(f"Ждём <div style='display: none'>{BOTH}</div>"),
+        _mjml(f"Ждём <span style='font-size:0px'>{BOTH}</span>"),
+        _mjml("Ждём <a href='https://clinic.example' title='{{ warning }} {{ unsubscribe_url }}'>вас</a>"),
+        _mjml("Ждём", "<mj-style>/* {{ warning }} {{ unsubscribe_url }} */</mj-style>"),
+    ],
+)
+def test_what_the_law_asks_for_has_to_be_seen(body: str) -> None:
+    found = codes(body)
+    assert found.get("no_warning") == found.get("no_unsubscribe") == "error"
+
+
+@pytest.mark.parametrize(
+    "said", ["'<script>alert(1)</script>'", "patient.first_name | append: '<img src=x onerror=a()>'"]
+)
+def test_liquid_writes_no_tags_past_the_sanitiser(said: str) -> None:
+    assert codes("{{ " + said + " }}" + FOOT)["unsafe_html"] == "error"
+
+
+def test_what_is_seen_is_enough() -> None:
+    assert not {"no_warning", "no_unsubscribe"} & codes(_mjml(f"Ждём {BOTH}")).keys()
+    assert not {"no_warning", "no_unsubscribe"} & codes("Ждём" + FOOT).keys()
+
+
+def test_the_refusal_of_an_sms_has_to_be_seen_too() -> None:
+    assert (
+        codes("Ждём {% if false %}{{ warning }} {{ unsubscribe_url }}{% endif %}", "sms")["no_unsubscribe"] == "error"
+    )
+
+
+@pytest.mark.parametrize("said", ["гaрантируем рeзультат", "гаран\u00adтируем результат", "**гаран**тируем результат"])
+def test_a_promise_in_disguise_is_one(said: str) -> None:
+    assert codes(f"Мы {said}" + FOOT)["guarantee"] == "error"
+
+
+@pytest.mark.parametrize(
+    ("subject", "code"),
+    [
+        ("Приём гинeкoлога", "sensitive_service"),
+        ("Приём гине\u00adколога", "sensitive_service"),
+        ("{% assign a = last_visit.service %}{{ a }}", "sensitive_variable"),
+        ("{% for one in last_visit.services %}{{ one }}{% endfor %}", "sensitive_variable"),
+    ],
+)
+def test_a_secret_in_disguise_is_one(subject: str, code: str) -> None:
+    assert codes("Ждём" + FOOT, subject=subject)[code] == "error"
+
+
 @pytest.mark.parametrize(
     ("subject", "code", "severity"),
     [

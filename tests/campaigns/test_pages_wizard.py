@@ -321,3 +321,37 @@ def test_launched_campaign_is_no_longer_edited(marketer: Client) -> None:
     assert campaign.name != "Другое"
     with pytest.raises(drafts.NotADraft):
         drafts.save_channels(campaign.pk, ["sms"])
+
+
+@pytest.mark.parametrize(
+    "tree", ['{"not":' * 5000, "[" * 90_000, '{"attribute": "city", "is": "in", "value": ["\\ud800"]}']
+)
+def test_a_tree_no_database_and_no_reader_could_take_is_refused_in_words(marketer: Client, tree: str) -> None:
+    for fields in ({"where": tree}, {"where": json.dumps(WOMEN), "except": tree}):
+        answer = marketer.post("/campaigns/new/", audience(**fields))
+        assert answer.status_code == 200
+        assert "could not be read" in answer.content.decode()
+    assert not Campaign.objects.exists()
+
+
+def test_months_written_as_a_fraction_are_whole_ones(marketer: Client) -> None:
+    window = {"from": 0, "to": 5.0, "unit": "months"}
+    marketer.post("/campaigns/new/", audience(where=json.dumps({"attribute": "visit", "is": "any", "ago": window})))
+    assert marketer.get(f"/campaigns/{Campaign.objects.get().pk}/edit/when/", follow=True).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "times",
+    [{"start": "at", "starts_at": "9999-12-31T23:59"}, {"start": "now", "useful_until": "9999-12-31T23:59"}],
+)
+def test_a_year_beyond_any_plan_is_a_slip_of_the_finger(marketer: Client, times: dict[str, str]) -> None:
+    campaign = draft(marketer)
+    Campaign.objects.update(steps_saved=3)
+    answer = marketer.post(f"/campaigns/{campaign.pk}/edit/when/", {"holdout_percent": 10, "window_days": 30, **times})
+    assert answer.status_code == 200
+    assert "too far ahead" in answer.content.decode()
+    assert marketer.get(f"/campaigns/{campaign.pk}/people/").status_code == 200
+
+
+def test_a_segment_in_the_address_that_is_none_means_nothing(marketer: Client) -> None:
+    assert marketer.get("/campaigns/new/", {"segment": "\0"}).status_code == 200

@@ -6,6 +6,7 @@ from typing import Any
 from auditlog.models import LogEntry
 from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.contrib.contenttypes.models import ContentType
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Message
@@ -54,6 +55,6 @@ def _row(message: Message, with_contacts: bool) -> list[Any]:
         patient.external_id, patient.last_name, patient.first_name, patient.middle_name, *contacts,
         str(message.branch or ""), message.variant.letter if message.variant else "",
         message.get_channel_display() if message.channel else "", message.get_state_display(),
-        str(REASONS.get(message.reason, message.reason)), message.due_at.date(),
-        message.sent_at.date() if message.sent_at else None, message.cost,
+        str(REASONS.get(message.reason, message.reason)), timezone.localdate(message.due_at),
+        timezone.localdate(message.sent_at) if message.sent_at else None, message.cost,
     ]  # fmt: skip

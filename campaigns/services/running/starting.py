@@ -46,7 +46,7 @@ def of_query(query: Mapping[str, str], segments: Iterable[str], branches: Iterab
 def _segments(codes: Iterable[str]) -> list[Segment]:
     wanted = Q()
     for text in list(codes)[:10]:
-        segmentation, _colon, code = text.partition(":")
+        segmentation, _colon, code = text.replace("\0", "").partition(":")
         wanted |= Q(segmentation__code=segmentation, code=code)
     shown = Segment.objects.filter(segmentation__active=True).select_related("segmentation")
     return list(shown.filter(wanted)) if wanted else []
