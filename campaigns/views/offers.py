@@ -20,6 +20,14 @@ from patients.access import requires
 
 
 @require_GET
+def _headline(open_count: int) -> str:
+    if not open_count:
+        return _("What a patient is offered; nothing is offered yet.")
+    return ngettext("%(n)s offer can be used in campaigns.", "%(n)s offers can be used in campaigns.", open_count) % {
+        "n": open_count
+    }
+
+
 @requires("campaigns.view_offer")
 def offers(request: HttpRequest) -> HttpResponse:
     archived, query = request.GET.get("state") == "archived", sought(request)
@@ -32,8 +40,7 @@ def offers(request: HttpRequest) -> HttpResponse:
     open_count = Offer.objects.filter(archived_at__isnull=True).count()
     context: dict[str, Any] = {
         "rows": rows, "archived": archived, "query": query, "any": bool(rows) or Offer.objects.exists(),
-        "headline": _("What a patient is offered; nothing is offered yet.") if not open_count and not archived else ngettext("%(n)s offer can be used in campaigns.", "%(n)s offers can be used in campaigns.",
-                             open_count) % {"n": open_count},
+        "headline": _headline(open_count),
         "filters": [
             {"name": "q", "label": _("Name or promo code"), "kind": "search", "value": query},
             {"name": "state", "label": _("Show"), "kind": "select", "value": "archived" if archived else "",
