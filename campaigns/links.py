@@ -75,6 +75,15 @@ def read(word: str, purpose: Purpose) -> Signed | None:
     return Signed(*divmod(found, POSITIONS)) if purpose == "link" else Signed(found)
 
 
+def is_page(url: str) -> bool:
+    """Whether a browser may be led there: a page of the web with a host, and an address that can be read."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
 def with_marks(url: str, marks: dict[str, str]) -> str:
     """The address with utm marks; those that stand in it already stay as they are."""
     parts = urlsplit(url)

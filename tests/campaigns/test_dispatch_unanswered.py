@@ -37,3 +37,10 @@ def test_a_server_that_never_answers_stops_the_channel_and_not_the_campaign(peer
     assert Message.objects.filter(campaign=campaign, state="planned").count() == 300 - unknown
     assert Campaign.objects.get(pk=campaign.pk).state == "running"
     assert limits.paused("email") is not None
+
+
+def test_a_slow_channel_claims_little_so_that_a_refusal_is_felt(peer: Peer) -> None:
+    email_account(peer, per_second=2.0)
+    fill(running_campaign(), 60)
+    report = send(seconds=1.0)
+    assert 0 < report.claimed <= 8

@@ -1,15 +1,16 @@
-"""Two processes act on one campaign at the same moment, each on a connection of its own."""
+"""Two act on one campaign: at the same moment, each on a connection of its own, or with days between them."""
 
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection, connections, transaction
 
 from campaigns.models import Campaign, Message
 from campaigns.services.running import counts, lifecycle
-from tests.campaigns.making import NOW, make_campaign, make_message, make_patients
+from tests.campaigns.making import NOW, make_campaign, make_message, make_offer, make_patients, make_user, policy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,3 +76,13 @@ def test_pressed_by_two_at_once_a_failed_message_is_planned_once() -> None:
         Message.objects.filter(pk=message.pk).update(state="sent", sent_at=NOW)
     other.join()
     assert Message.objects.get(pk=message.pk).state == "sent"
+
+
+def test_an_offer_that_expired_while_the_campaign_waited_for_approval_is_not_launched() -> None:
+    policy(approval=True)
+    offer = make_offer(valid_until=NOW.date())
+    campaign = make_campaign(state=Campaign.State.WAITING, offer=offer, submitted_by=make_user("author"))
+    with pytest.raises(lifecycle.NotAllowed, match=offer.name):
+        lifecycle.approve(campaign.pk, make_user("second"), NOW + timedelta(days=1))
+    assert Campaign.objects.get(pk=campaign.pk).state == "waiting"
+    assert lifecycle.approve(campaign.pk, make_user("second"), NOW).state == "planning"

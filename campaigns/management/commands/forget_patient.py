@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
+from campaigns.management.commands.dispatch import a_moment
 from campaigns.services.consents.erasure import forget
 from patients.models import Patient
 
@@ -19,14 +19,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", help="code of the integration the id belongs to")
         parser.add_argument("external_id", help="id of the patient in that source")
-        parser.add_argument("--now", help="moment to act at, ISO 8601 (default: now)")
+        parser.add_argument("--now", type=a_moment, metavar="TIME", help="as if it were this time (ISO 8601)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Say how many rows were emptied."""
-        now = timezone.now()
-        if options["now"]:
-            now = parse_datetime(options["now"]) or now
-            now = now if timezone.is_aware(now) else timezone.make_aware(now)
+        now = options["now"] or timezone.now()
         found = Patient.objects.filter(source__code=options["source"], external_id=options["external_id"]).first()
         if found is None:
             raise CommandError(f"There is no patient {options['external_id']} of {options['source']}.")

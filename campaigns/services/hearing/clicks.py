@@ -11,8 +11,6 @@ from campaigns.selectors.clicks import other_link_within_a_second
 from campaigns.services.hearing.tracking import NewEvent, record
 from campaigns.services.writing import content
 
-SAFE = ("https://", "http://")
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -28,7 +26,7 @@ def target(message_id: int, position: int) -> Target | None:
         return None
     link = Link.objects.filter(text_id=message.text_id, position=position).first()
     url = content.target_of(link, message.offer.url if message.offer else "") if link else ""
-    if link is None or not url.lower().startswith(SAFE):
+    if link is None or not links.is_page(url):
         return None
     marked = Policy.objects.filter(pk=1, utm_marks=False).first() is None
     return Target(message, link, links.with_marks(url, _marks(message)) if marked else url)

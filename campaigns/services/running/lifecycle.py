@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns import checks, reasons
@@ -54,7 +55,7 @@ def approve(campaign_id: int, user: Any, now: datetime.datetime) -> Campaign:
     with transaction.atomic():
         return _move(
             campaign_id, (State.WAITING,), State.PLANNING, now, done=(State.PLANNING, *LIVING, State.FINISHED),
-            check=lambda campaign, _now: _second_person(campaign, user), after=_hand_over,
+            check=lambda campaign, _now: _approved(campaign, user, now), after=_hand_over,
             approved_by=user, launched_at=now, error="",
         )  # fmt: skip
 
@@ -160,9 +161,15 @@ def _thaw(campaign: Campaign) -> None:
     VariantText.objects.filter(variant__campaign=campaign).delete()
 
 
-def _second_person(campaign: Campaign, user: Any) -> None:
+def _approved(campaign: Campaign, user: Any, now: datetime.datetime) -> None:
+    """By a second person, and of offers that still hold: days may lie between submitting and approving."""
     if user is None or campaign.submitted_by_id == user.pk:
         raise NotAllowed(_("Whoever submitted a campaign cannot approve it: a second person has to."))
+    first = timezone.localdate(max(campaign.starts_at or now, now))
+    for variant in campaign.variants.select_related("offer"):
+        for problem in checks.of_offer(variant.offer, campaign, first) if variant.offer else ():
+            if problem.is_error:
+                raise NotAllowed(_("This has to be put right first: %(what)s") % {"what": problem.message})
 
 
 def _again(campaign_id: int, user: Any, now: datetime.datetime, state: str) -> Campaign:

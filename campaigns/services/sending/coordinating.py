@@ -126,7 +126,7 @@ class Coordinator:
         if self._stop or self._asked or self._exhausted:
             return
         # A slow channel claims little: what is claimed and not sent yet does not feel a pause or a new consent.
-        batch = max(LOT, min(MOST_CLAIMED, int(self._account.per_second * 2)))
+        batch = max(1, min(MOST_CLAIMED, int(self._account.per_second * 2)))
         if self._left is not None:
             batch = min(batch, self._left)
         if not batch:
