@@ -19,7 +19,6 @@ from campaigns.views.content_forms import OfferForm
 from patients.access import requires
 
 
-@require_GET
 def _headline(open_count: int) -> str:
     if not open_count:
         return _("What a patient is offered; nothing is offered yet.")
@@ -28,6 +27,7 @@ def _headline(open_count: int) -> str:
     }
 
 
+@require_GET
 @requires("campaigns.view_offer")
 def offers(request: HttpRequest) -> HttpResponse:
     archived, query = request.GET.get("state") == "archived", sought(request)

@@ -23,7 +23,6 @@ from patients.access import requires
 ICONS = {"email": "ti-mail", "sms": "ti-message", "call": "ti-phone"}
 
 
-@require_GET
 def _headline(open_count: int) -> str:
     if not open_count:
         return _("What patients read; no text is ready yet.")
@@ -32,6 +31,7 @@ def _headline(open_count: int) -> str:
     }
 
 
+@require_GET
 @requires("campaigns.view_template")
 def templates(request: HttpRequest) -> HttpResponse:
     channel = request.GET.get("channel", "")
