@@ -1,6 +1,7 @@
 """Files as rows of cells with their line numbers, one row at a time: CSV, text in columns, Excel."""
 
 import csv
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,8 @@ from patients.files.values import Cell
 
 Cells = Sequence[Cell]
 _SNIFFED = 1 << 20
+
+MOST_UNPACKED = 1 << 30
 
 
 class FileError(Exception):
@@ -136,9 +139,20 @@ def _wrong_encoding(encoding: str, line: int, error: UnicodeDecodeError) -> str:
     ) % {"encoding": encoding, "byte": f"{byte:02x}", "line": line, "other": other}
 
 
+def _unpacked(path: Path) -> int:
+    """Bytes of the parts of an Excel file: a sheet is read as a whole, and a small file may hold a very large one."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            return sum(part.file_size for part in parts.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):  # the old format, or none: its reader says so
+        return 0
+
+
 def _excel(path: Path, layout: Layout) -> Iterator[tuple[int, Cells]]:
     from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound  # a binary few imports need
 
+    if _unpacked(path) > MOST_UNPACKED:
+        raise FileError(_("The Excel file unpacks to more than 1 GB: divide it, or save it as CSV."))
     try:
         with CalamineWorkbook.from_path(path) as book:
             sheet = book.get_sheet_by_name(layout.sheet) if layout.sheet else book.get_sheet_by_index(0)
