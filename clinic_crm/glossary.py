@@ -30,11 +30,8 @@ TERMS: dict[str, Term] = {
         ),
     ),
     "reach": Term(
-        _("Reach"),
-        _(
-            "Share of the base with a consent to advertising on at least one channel. "
-            "30–60 % of the base is a good reach."
-        ),
+        _("Agreed to advertising"),
+        _("Share of the base with a consent to advertising on at least one channel: who may be written to at all."),
     ),
     "income": Term(_("Income"), _("Money paid by patients minus refunds.")),
     "money_365": Term(_("Paid in a year"), _("What the patients paid within the last 365 days, minus refunds.")),

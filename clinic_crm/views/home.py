@@ -139,10 +139,7 @@ def _nps(total: BaseTotal, before: BaseTotal | None) -> dict[str, Any]:
 
 def _reach(total: BaseTotal) -> dict[str, Any]:
     reach = total.reachable / total.patients if total.patients else None
-    low, high = headlines.GOOD_REACH
-    notice = _("below the good range") if reach is not None and reach < low else ""
-    of = _("of the base; good is %(low)s–%(high)s") % {"low": round(low * 100), "high": wording.share(high)}
-    return {"term": "reach", "value": wording.share(reach), "of": of, "notice": notice}
+    return {"term": "reach", "value": wording.share(reach), "of": _("of the base"), "notice": ""}
 
 
 def _first_steps(request: HttpRequest, night: NightState) -> list[dict[str, Any]]:

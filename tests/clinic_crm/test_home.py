@@ -78,11 +78,6 @@ def test_nps_of_few_answers_says_so_and_is_not_compared(base: Base) -> None:
     assert (tile["notice"], tile["change"], tile["of"]) == ("few answers: treat with care", "", "by 5 answers")
 
 
-def test_low_reach_is_told(base: Base) -> None:
-    base.night(AS_OF, patients=100, reachable=29)
-    assert _tiles(reader(*VIEW))["reach"]["notice"] == "below the good range"
-
-
 def test_biggest_moves_stand_by_money_and_by_direction(base: Base) -> None:
     base.night(AS_OF, patients=1)
     base.move("rfm", "champions", "at_risk", AS_OF, 500, {"r": [5, 1]})

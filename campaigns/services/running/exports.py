@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.contrib.contenttypes.models import ContentType
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from campaigns.models import Campaign, Message
 from campaigns.reasons import REASONS
@@ -22,7 +23,7 @@ _PERSON: list[Column] = [
 _CONTACTS: list[Column] = [(_("Phone"), "text"), (_("E-mail"), "text")]
 _DECISION: list[Column] = [
     (_("Branch"), "text"), (_("Variant"), "text"), (_("Channel"), "text"), (_("State"), "text"), (_("Reason"), "text"),
-    (_("Due"), "date"), (_("Sent"), "date"), (_("Cost"), "money"),
+    (pgettext_lazy("message", "Due"), "date"), (_("Sent"), "date"), (_("Cost"), "money"),
 ]  # fmt: skip
 
 

@@ -249,7 +249,7 @@ If something went wrong, answer this mail: the manager of the clinic reads it.
         {
             "ru": Words("", "", """Здравствуйте! Могу я поговорить с {{ recipient.name | default: "пациентом" | case: "instrumental" }}?
 
-Меня зовут …, клиника {{ clinic.name }}.{% if last_visit.date %} Вы были у нас {{ last_visit.date | date }}{% if doctor.name %} у врача {{ doctor.name }}{% endif %}.{% endif %} Врач советует показаться снова. Когда вам удобно?
+Меня зовут …, {{ clinic.name }}.{% if last_visit.date %} Вы были у нас {{ last_visit.date | date }}{% if doctor.name %}, врач — {{ doctor.name }}{% endif %}.{% endif %} Врач советует показаться снова. Когда вам удобно?
 {% if offer.name %}
 Предложение: {{ offer.name }}{% if offer.benefit %}, {{ offer.benefit }}{% endif %}. {{ offer.terms }}
 {{ warning }}
