@@ -137,7 +137,9 @@ def _text(
     if wants_offer and variant.offer is None:
         message = _("The text speaks of an offer, and the variant has none.")
         yield Problem("no_offer", ERROR, "body", 0, message, where=where, template_id=template.pk)
-    if text.language == "en" and variant.offer is not None and variant.offer.terms and not variant.offer.terms_en:
+    says_terms = "offer.terms" in used(text.html or text.plain) | used(text.subject)
+    offer = variant.offer
+    if says_terms and text.language == "en" and offer is not None and offer.terms and not offer.terms_en:
         message = _("The offer has no terms in English: the Russian ones would be sent.")
         yield Problem("offer_language", WARNING, "body", 0, message, where=where, template_id=template.pk)
     if "{{ offer.url" in unguarded(text.body, "offer") and variant.offer is not None and not variant.offer.url:

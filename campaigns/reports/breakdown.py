@@ -20,7 +20,14 @@ from patients import wording
 STATES: dict[str, tuple[Promise, Promise, str]] = {
     "sent": (gettext_lazy("Sent"), gettext_lazy("The provider has taken the message."), "good"),
     "sending": (gettext_lazy("Being sent"), gettext_lazy("Handed over this very moment."), "main"),
-    "planned": (gettext_lazy("Waiting"), gettext_lazy("Wait for their time; checked again right before."), "main"),
+    "planned": (
+        gettext_lazy("Waiting"),
+        gettext_lazy(
+            "Wait for their hour: it is night at the patient's, the day is full, or the time you set has not come."
+            " The list says when; checked again right before."
+        ),
+        "main",
+    ),
     "deferred": (gettext_lazy("Put off"), gettext_lazy("Go out by themselves a little later."), "main"),
     "failed": (gettext_lazy("Failed"), gettext_lazy("Certainly not sent."), "bad"),
     "unknown": (

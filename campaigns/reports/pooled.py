@@ -6,6 +6,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from campaigns.attribution import Interval, Pooled
 from campaigns.reports import result_words as words
@@ -58,8 +59,8 @@ def _forest_columns() -> list[Column]:
     return [
         (_("Month"), "text"), (_("Campaign"), "text"), (_("Written to"), "number"), (_("Came"), "share"),
         (_("Hold-out"), "number"), (_("Came without a message"), "share"), (_("Difference, pp"), "text"),
-        (_("Extra income"), "money"), (_("from"), "money"), (_("to"), "money"), (_("Cost"), "money"),
-        (_("Verdict"), "text"),
+        (_("Extra income"), "money"), (pgettext("interval", "from"), "money"),
+        (pgettext("interval", "to"), "money"), (_("Cost"), "money"), (_("Verdict"), "text"),
     ]  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def months(found: Sequence[Line]) -> Picture:
     columns: list[Column] = [
         (_("Month"), "text"), (_("Campaigns"), "number"), (_("Written to"), "number"), (_("Hold-out"), "number"),
         (_("Difference, pp"), "text"), (_("Extra patients"), "number"), (_("Extra income"), "money"),
-        (_("from"), "money"), (_("to"), "money"), (_("Cost"), "money"),
+        (pgettext("interval", "from"), "money"), (pgettext("interval", "to"), "money"), (_("Cost"), "money"),
     ]  # fmt: skip
     return Picture(key="months", title=_("By month"), columns=columns, rows=rows)
 

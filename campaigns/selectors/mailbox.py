@@ -23,8 +23,8 @@ class Asked:
     @classmethod
     def parse(cls, channel: str, campaign: str, words: str, before: str) -> "Asked":
         return cls(
-            channel if channel in (Channel.EMAIL, Channel.SMS) else "", _number(campaign), words.replace("\0", "").strip()[:120],
-            _number(before),
+            channel if channel in (Channel.EMAIL, Channel.SMS) else "", _number(campaign),
+            words.replace("\0", "").strip()[:120], _number(before),
         )  # fmt: skip
 
     @property

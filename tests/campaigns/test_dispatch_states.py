@@ -1,7 +1,7 @@
 """What becomes of a claimed row: by the gate's last word, the provider's answer, a text that cannot be written."""
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -18,9 +18,10 @@ from campaigns.models import (
     Suppression,
     TemplateText,
 )
+from campaigns.services.deciding import gate
 from campaigns.services.sending import claims, dispatch, limits, recovery
 from campaigns.services.sending.settling import MOST_ATTEMPTS, Outcome
-from tests.campaigns.making import NOW, consent, make_message, make_patients, make_template, make_visit
+from tests.campaigns.making import NOW, address_key, consent, make_message, make_patients, make_template, make_visit
 from tests.faults.dispatching import TEXT, email_account, plan, running_campaign, send, states
 from tests.faults.smtp_server import Peer, smtp_server
 
@@ -301,3 +302,32 @@ def test_a_row_whose_dispatcher_nobody_knows_is_unknown() -> None:
     Message.objects.filter(pk=message.pk).update(state="sending")
     recovery.sweep(NOW)
     assert (read(message).state, read(message).reason) == ("unknown", "interrupted")
+
+
+@committed
+def test_an_address_changed_after_the_gate_has_looked_passes_the_gate_first(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    email_account(peer)
+    message = message_to("anna@example.org")
+    Suppression.objects.create(channel="email", address_key=address_key("new@example.org"), reason="complaint")
+    asked = gate.recheck
+
+    def recheck_then_the_mis_posts(ids: Sequence[int], now: datetime.datetime) -> dict[int, gate.Verdict]:
+        verdicts = asked(ids, now)
+        message.patient.email = "new@example.org"
+        message.patient.save()
+        return verdicts
+
+    monkeypatch.setattr(gate, "recheck", recheck_then_the_mis_posts)
+    send()
+    assert (read(message).state, read(message).reason) == ("suppressed", "suppressed_address")
+    assert peer.count() == 0
+
+
+@committed
+def test_a_message_sent_again_by_a_persons_word_is_paid_for_twice(peer: Peer) -> None:
+    email_account(peer, price="0.25")
+    message = message_to("anna@example.org", cost=Decimal("0.25"))
+    send()
+    assert read(message).cost == Decimal("0.50")

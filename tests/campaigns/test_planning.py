@@ -25,6 +25,7 @@ from tests.campaigns.making import (
     make_branch,
     make_campaign,
     make_message,
+    make_offer,
     make_patients,
     make_visit,
     policy,
@@ -346,3 +347,15 @@ def test_counts_follow_the_ledger_and_end_the_campaign() -> None:
     campaign.refresh_from_db()
     assert (campaign.state, campaign.ended_at) == ("finished", NOW + 2 * HOUR)
     assert dict(campaign.counts.values_list("state", "messages")) == {"sent": 1, "expired": 2}
+
+
+@pytest.mark.parametrize(("until", "late"), [(NOW.date(), 0), (NOW.date() - DAY, 2)])
+def test_an_offer_is_not_sent_after_its_last_day(until: datetime.date, late: int) -> None:
+    make_patients(2)
+    campaign = make_campaign(holdout_percent=0)
+    campaign.variants.update(offer=make_offer(valid_until=until))
+    check = planning.check(campaign, NOW)
+    planning.plan(ready(campaign).pk, NOW)
+    assert check.by_reason.get(reasons.LATE, 0) == late
+    assert Message.objects.filter(reason=reasons.LATE).count() == late
+    assert {row.useful_until.date() for row in Message.objects.all() if row.useful_until} == {until}

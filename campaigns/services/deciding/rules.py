@@ -1,6 +1,7 @@
 """What a campaign asks of the people it is to reach: read once, then told to the database in one statement."""
 
 import datetime
+import zoneinfo
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -52,17 +53,18 @@ class Rules:
 
 def of_campaign(campaign: Campaign, policy: Policy | None = None) -> Rules:
     policy = policy or Policy.load()
+    variants = _variants(campaign)
     return Rules(
         campaign_id=campaign.pk,
         purpose=campaign.purpose,
         channels=tuple(dict.fromkeys(campaign.channels)),
-        variants=_variants(campaign),
+        variants=variants,
         salt=campaign.salt,
         holdout_percent=campaign.holdout_percent,
         skip_booked=campaign.skip_booked,
         goal_service_id=campaign.goal_service_id,
         goal_group_id=campaign.goal_group_id,
-        useful_until=campaign.useful_until,
+        useful_until=_useful_until(campaign, variants),
         cap_messages=policy.cap_messages,
         cap_days=policy.cap_days,
         quiet_from=policy.quiet_from,
@@ -102,6 +104,15 @@ def _variants(campaign: Campaign) -> tuple[VariantRule, ...]:
         )
         for variant in found
     )
+
+
+def _useful_until(campaign: Campaign, variants: Sequence[VariantRule]) -> datetime.datetime | None:
+    """An offer that has ended is no longer sent; with several offers the first end ends the comparison of all."""
+    offers = [variant.offer_id for variant in variants if variant.offer_id]
+    ends = Offer.objects.filter(pk__in=offers).values_list("valid_until", flat=True)
+    zone = zoneinfo.ZoneInfo(home_zone())
+    midnights = [datetime.datetime.combine(end, datetime.time.max, zone) for end in ends if end]
+    return min([*midnights, *filter(None, [campaign.useful_until])], default=None)
 
 
 def _branches_of(offer: Offer) -> frozenset[int] | None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
+from django.db.models import BigIntegerField, Func, Value
+from django.db.models.functions import Lower
 
 from campaigns import reasons, rendering
 from campaigns.channels.base import Envelope
 from campaigns.models import Channel, Message, Purpose, TemplateText
-from campaigns.services.sending.settling import Outcome, not_rendered, of_verdict
+from campaigns.services.sending.settling import Outcome, not_rendered, of_verdict, put_back
 from campaigns.services.writing.contexts import contexts
 from patients.models import Patient
 
@@ -46,9 +48,13 @@ def envelopes(message_ids: Sequence[int], now: datetime.datetime) -> tuple[list[
     for message in ordered:
         if message.pk in beyond:
             continue
-        address = addresses.get(message.recipient_id or message.patient_id, "")
+        address, key = addresses.get(message.recipient_id or message.patient_id, ("", None))
         if message.text is None or message.pk not in known or not address:
             failed.append(_missing(message, message.pk in known))
+            continue
+        if key != message.address_key:
+            # The card has changed since the gate looked: the new address has to pass it first.
+            failed += put_back([message.pk])
             continue
         try:
             ready.append(_ready(message, address, known[message.pk]))
@@ -117,13 +123,15 @@ def _with_texts(messages: Sequence[Message]) -> None:
 _texts: dict[int, TemplateText] = {}
 
 
-def _addresses(messages: Sequence[Message]) -> dict[int, str]:
-    """Where each reader is reached, by patient."""
+def _addresses(messages: Sequence[Message]) -> dict[int, tuple[str, int]]:
+    """Where each reader is reached, with the key of the address (Message.address_key), by patient."""
     if not messages:
         return {}
     field = "email" if messages[0].channel == Channel.EMAIL else "phone"
     readers = {message.recipient_id or message.patient_id for message in messages}
-    return dict(Patient.objects.filter(pk__in=readers, deleted_at__isnull=True).values_list("pk", field))
+    key = Func(Lower(field), Value(0), function="hashtextextended", output_field=BigIntegerField())
+    rows = Patient.objects.filter(pk__in=readers, deleted_at__isnull=True).values_list("pk", field, key)
+    return {reader: (address, hashed) for reader, address, hashed in rows}
 
 
 def _contexts(

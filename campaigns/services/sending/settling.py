@@ -87,7 +87,7 @@ UPDATE campaigns_message m SET
     state = CASE WHEN now.stopped THEN 'cancelled' ELSE now.state END,
     reason = CASE WHEN now.stopped THEN 'stopped' ELSE now.reason END,
     due_at = COALESCE(now.due_at, m.due_at), sent_at = now.sent_at, provider_id = now.provider_id, error = now.error,
-    parts = now.parts, cost = now.cost, attempts = GREATEST(m.attempts - now.unused, 0),
+    parts = now.parts, cost = m.cost + now.cost, attempts = GREATEST(m.attempts - now.unused, 0),
     dispatcher_id = CASE WHEN now.state IN ('planned', 'deferred') THEN NULL ELSE m.dispatcher_id END
 FROM (
     SELECT r.*, r.state IN ('planned', 'deferred') AND COALESCE(c.state IN ('stopped', 'finished'), FALSE) AS stopped
@@ -111,7 +111,7 @@ def settle(dispatcher_id: int, outcomes: Sequence[Outcome]) -> int:
     """Write them; how many rows were still ours. Inside the caller's transaction; repeated, it changes nothing.
 
     A row that was declared `unknown` because we seemed dead gets its true state. What opens again in a stopped
-    campaign is cancelled.
+    campaign is cancelled. A message sent again by a person's word is paid for again.
     """
     if not outcomes:
         return 0
