@@ -70,15 +70,18 @@ def _texts(campaign: Campaign) -> Iterable[tuple[Variant, TemplateText]]:
 
 
 def _example(campaign: Campaign, now: dt.datetime) -> Patient | None:
-    """Somebody of the audience with a name; when it is empty or cannot be read, somebody of the base."""
+    """Somebody of the audience with a name, of the campaign's branches when there is one; when it is empty or cannot be
+    read, somebody of the base."""
     audience = campaign.audience or {}
+    branches = set(campaign.branches.values_list("pk", flat=True))
     try:
         people = audiences.sample(
-            audience.get("where") or {}, timezone.localdate(now), 5, audience.get("except") or None
+            audience.get("where") or {}, timezone.localdate(now), 50, audience.get("except") or None
         )
     except audiences.BrokenAudienceError:
         people = []
     grown = [person for person in people if person.first_name and person.guardian_id is None] or people
+    grown = [person for person in grown if person.branch_id in branches] or grown
     return grown[0] if grown else listed().exclude(first_name="").order_by("pk").first()
 
 
