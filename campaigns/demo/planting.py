@@ -37,7 +37,7 @@ _SEND = f"""
 # (kind, by a machine, part of those sent, hours after sending)
 _LIFE: Mapping[str, Sequence[tuple[str, bool, float, float]]] = {
     "email": [
-        (Kind.DELIVERED, False, 0.975, 0.01), (Kind.CLICKED, True, 0.06, 0.02), (Kind.OPENED, True, 0.55, 0.3),
+        (Kind.DELIVERED, False, 0.975, 0.01), (Kind.CLICKED, True, 0.06, 0.02),
         (Kind.CLICKED, False, 0.085, 40),
     ],
     "sms": [(Kind.DELIVERED, False, 0.965, 0.02), (Kind.CLICKED, False, 0.05, 20)],

@@ -171,11 +171,12 @@ def _date(value: Any, language: str, layout: str) -> str:
             raise _refuse(_("not a date: %(value)s") % {"value": value[:40]}) from error
     if not isinstance(value, dt.date):
         raise _refuse(_("not a date: %(value)s") % {"value": str(value)[:40]})
-    return _written_date(value, language, layout)
+    return written_date(value, language, layout)
 
 
 @lru_cache(maxsize=4096)
-def _written_date(value: dt.date, language: str, layout: str) -> str:
+def written_date(value: dt.date, language: str, layout: str) -> str:
+    """`layout`: a key of LAYOUTS."""
     if not isinstance(value, dt.datetime):
         value = dt.datetime.combine(value, dt.time())
     layouts = LAYOUTS[layout]

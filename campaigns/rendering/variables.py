@@ -10,7 +10,11 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
+
+from campaigns.rendering.days import with_days
+from campaigns.rendering.filters import written_date
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,12 @@ class Variable:
     example: str
     optional: bool = False
     private: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The example as a letter in the reader's language shows it."""
+        example = _example(self)
+        return written_date(example, get_language() or "ru", "") if isinstance(example, dt.date) else self.example
 
 
 PATIENT, RECIPIENT, OFFER, VISIT, NEXT, CLINIC, LINKS = (
@@ -128,7 +138,7 @@ def sample(language: str = "ru", full: bool = True) -> dict[str, Any]:
         else:
             values[root] = value
     values["last_visit"]["services"] = ["Чистка лица", "Пилинг"] if full else []
-    return {**values, "language": language}
+    return {**with_days(values, language), "language": language}
 
 
 def _example(variable: Variable) -> Any:

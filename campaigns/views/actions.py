@@ -135,11 +135,14 @@ BUTTONS = {
 def offered(campaign: Campaign, user: Any, counted: progress.Progress) -> list[dict[str, Any]]:
     """The buttons for this campaign and this reader, each with how many messages it is about."""
     found: list[dict[str, Any]] = []
+    now = timezone.now()
     about = {"retry_failed": counted.of("failed"), "release_unknown": counted.of("unknown")}
     for button in BUTTONS.values():
         shown = campaign.archived_at is not None if button.code == "unarchive" else campaign.state in button.states
         if button.code in ("archive", "delete") and campaign.archived_at is not None:
             shown = False
+        if button.code in about and campaign.ended_at and campaign.ended_at < now - dt.timedelta(campaign.window_days):
+            shown = False  # what was to be said then is not to be said now
         if not shown or not user.has_perm(button.permission) or about.get(button.code) == 0:
             continue
         found.append({"button": button, "number": about.get(button.code)})

@@ -57,6 +57,7 @@ def check_context(campaign: Campaign, now: dt.datetime) -> dict[str, Any]:
         "problems": found,
         "errors": sum(problem.severity == "error" for problem in found),
         "standing": campaign.standing,
+        "wants_holdout": campaign.holdout_percent > 0,
         "useful_until": campaign.useful_until,
     }
 

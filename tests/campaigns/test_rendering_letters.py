@@ -24,6 +24,8 @@ def filled(source: str, language: str = "ru", full: bool = True, **values: Any) 
         ("{{ 12345.5 | money }}", "12\u202f345,50\u00a0₽"),
         ("{{ offer.valid_until | day }}", "31 мая"),
         ("{{ offer.valid_until | date }}", "31 мая 2026 г."),
+        ("{{ offer.valid_until }}", "31 мая 2026 г."),
+        ("{{ last_visit.date }}", "14 марта 2026 г."),
         ('{{ offer.valid_until | date: "short" }}', "31.05.2026"),
         ("{{ patient.birth_date | age }}", "42"),
         ('{{ 1 | plural: "визит", "визита", "визитов" }}', "визит"),

@@ -121,8 +121,8 @@ def test_every_page_opens_for_an_administrator(inside: Client, rows: None, langu
     for model in MODELS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         url = reverse(f"{name}_changelist")
-        assert inside.get(url).status_code == 200, url
-        assert inside.get(url, {"q": "Иванов1"}).status_code == 200, url
+        assert inside.get(url, follow=True).status_code == 200, url
+        assert inside.get(url, {"q": "Иванов1"}, follow=True).status_code == 200, url
         adding = inside.get(reverse(f"{name}_add")).status_code
         allowed = admin.site._registry[model].has_add_permission(request_of(inside))
         assert adding == (200 if allowed else 403), url

@@ -119,7 +119,7 @@ def _planned(campaign: Campaign, rule: Rules, places: Places, now: datetime.date
 def _ranked(campaign: Campaign, rule: Rules, places: Places, params: dict[str, Any]) -> str:
     """The decided with the day on which each falls due: the n-th message of its channel on the day n belongs to.
 
-    With a warm-up the most active come first: the last visit, then the last time a message was opened or clicked by a
+    With a warm-up the most active come first: the last visit, then the last click of a
     person; otherwise, and among equals, by a hash of its own. The hold-out stands in the queue without taking a place.
     """
     if places.in_a_day:
@@ -136,7 +136,7 @@ def _ranked(campaign: Campaign, rule: Rules, places: Places, params: dict[str, A
         active = """LEFT JOIN (
             SELECT m.patient_id, max(e.at) AS at FROM campaigns_messageevent e
             JOIN campaigns_message m ON m.id = e.message_id
-            WHERE e.kind IN ('opened', 'clicked') AND NOT e.machine AND e.at >= %(engaged_since)s GROUP BY 1
+            WHERE e.kind = 'clicked' AND NOT e.machine AND e.at >= %(engaged_since)s GROUP BY 1
         ) engaged USING (patient_id)"""
     written = "count(*) FILTER (WHERE NOT held_out) OVER (PARTITION BY channel"
     return f"""

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from campaigns import links, rendering
 from campaigns.models import Message, Offer, Policy
+from campaigns.rendering.days import with_days
 from campaigns.rendering.names import LAST, MIDDLE, FullName, Name, sex_of
 from campaigns.rendering.variables import LINK
 from campaigns.selectors import facts
@@ -131,7 +132,7 @@ def _values(one: Asked, wanted: frozenset[str], read: Facts, today: dt.date) -> 
     if "branch" in roots:
         values["branch"] = _branch(read.branches.get(one.branch_id or person["branch_id"] or 0))
     values.update(_visits(one, roots, read, today))
-    return values
+    return with_days(values, one.language)
 
 
 def _names(person: Person) -> dict[str, Any]:
