@@ -31,7 +31,7 @@ def forest(found: Sequence[Line], whole: Pooled | None) -> Picture:
         key="forest",
         title=_("What each campaign changed"),
         note=_("Difference of the shares that came, percentage points, with the interval that holds the truth 95 times "
-               "in 100"),
+               "in 100; of standing campaigns, which are looked at every night, 99 times"),
         columns=_forest_columns(),
         rows=[_forest_row(line) for line in found],
         config={"kind": "forest", "rows": marks, "zero": _("no effect")},
