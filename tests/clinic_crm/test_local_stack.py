@@ -1,5 +1,6 @@
 """`manage.py up` as a person starts it: a process, signals, ports, what is left behind."""
 
+import contextlib
 import json
 import os
 import signal
@@ -71,7 +72,14 @@ class Up:
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    return not any(one.is_running() and one.status() != psutil.STATUS_ZOMBIE for one in processes)
+    return not any(alive(one) for one in processes)
+
+
+def alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # between the two questions
+        return False
 
 
 def status(address: str) -> int:
@@ -110,7 +118,8 @@ def test_a_life_of_the_stack(directory: Path) -> None:
         connection.execute("INSERT INTO kept VALUES ('ИВАНОВ')")
     everybody = first.everybody()
     for process in everybody:
-        process.kill()
+        with contextlib.suppress(psutil.NoSuchProcess):  # a child of one that was killed before it
+            process.kill()
     first.process.wait(10)
     eventually(lambda: gone(everybody))
 
