@@ -9,7 +9,8 @@ from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Channel, ChannelAccount, Offer, Policy, Purpose, Template, TemplateText, Variant
 from campaigns.rendering import ERROR, WARNING, Problem, wording
-from campaigns.rendering.lint import Asked, look, placed
+from campaigns.rendering.asked import Asked
+from campaigns.rendering.lint import look, placed
 from campaigns.rendering.liquid_env import unguarded, used
 from patients.models import Service
 

@@ -1,7 +1,8 @@
 """What every channel promises, tested against a real peer: inherit `ChannelContract` and provide its `peer`.
 
 A peer is a server (or whatever a channel talks to) that really answers, and that can be told beforehand what to do with
-an address. A new channel brings a Peer, lists in `can` what may happen to it, and inherits the tests.
+an address. A new channel brings a Peer, lists in `can` what may happen to it, and inherits the
+tests: ChannelContract, and the contracts of the fates it can meet.
 """
 
 import logging
@@ -100,28 +101,6 @@ class ChannelContract:
             assert receipt.bounce == (fates[number % len(fates)] is Fate.NOBODY), receipt
             assert receipt.error or receipt.status == Status.ACCEPTED
 
-    def test_a_failure_of_the_account_is_told_for_every_message(self, peer: Peer) -> None:
-        if Fate.FAILS not in peer.can:
-            pytest.skip("cannot happen to this channel")
-        receipts = send(peer.channel(), [envelope(peer, number, Fate.FAILS) for number in range(1, 6)])
-        assert [receipt.status for receipt in receipts] == [Status.FAILED] * 5
-        assert not peer.received()
-
-    def test_a_message_whose_answer_was_lost_is_not_sent_again_by_itself(self, peer: Peer) -> None:
-        if Fate.SILENT not in peer.can:
-            pytest.skip("cannot happen to this channel")
-        lost = envelope(peer, 1, Fate.SILENT)
-        receipts = send(peer.channel(), [lost, envelope(peer, 2)])
-        assert [receipt.status for receipt in receipts] == [Status.UNKNOWN, Status.ACCEPTED]
-        assert peer.received()[lost.to] == 1
-
-    def test_a_throttle_says_how_long_to_wait(self, peer: Peer) -> None:
-        if Fate.THROTTLED not in peer.can:
-            pytest.skip("cannot happen to this channel")
-        (receipt,) = send(peer.channel(), [envelope(peer, 1, Fate.THROTTLED)])
-        assert receipt.retry_after is not None
-        assert 0 < receipt.retry_after <= 60
-
     def test_the_same_envelope_sent_twice_is_the_same_message(self, peer: Peer) -> None:
         first, second = (send(peer.channel(), [envelope(peer, 7)])[0] for _time in range(2))
         assert first.status == second.status == Status.ACCEPTED
@@ -180,3 +159,31 @@ class ChannelContract:
         words = channel.check()
         assert len(words) > 10
         assert SECRET not in words
+
+
+class AccountContract:
+    """For channels whose provider knows an account that may be wrong."""
+
+    def test_a_failure_of_the_account_is_told_for_every_message(self, peer: Peer) -> None:
+        receipts = send(peer.channel(), [envelope(peer, number, Fate.FAILS) for number in range(1, 6)])
+        assert [receipt.status for receipt in receipts] == [Status.FAILED] * 5
+        assert not peer.received()
+
+
+class LostAnswerContract:
+    """For channels whose provider may take a message and never answer."""
+
+    def test_a_message_whose_answer_was_lost_is_not_sent_again_by_itself(self, peer: Peer) -> None:
+        lost = envelope(peer, 1, Fate.SILENT)
+        receipts = send(peer.channel(), [lost, envelope(peer, 2)])
+        assert [receipt.status for receipt in receipts] == [Status.UNKNOWN, Status.ACCEPTED]
+        assert peer.received()[lost.to] == 1
+
+
+class ThrottleContract:
+    """For channels whose provider says how long to wait."""
+
+    def test_a_throttle_says_how_long_to_wait(self, peer: Peer) -> None:
+        (receipt,) = send(peer.channel(), [envelope(peer, 1, Fate.THROTTLED)])
+        assert receipt.retry_after is not None
+        assert 0 < receipt.retry_after <= 60

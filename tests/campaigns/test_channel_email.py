@@ -13,7 +13,7 @@ import pytest
 from campaigns.channels import return_path
 from campaigns.channels.base import Envelope, Status
 from campaigns.channels.smtp_answers import is_bounce
-from tests.campaigns.channel_contract import SECRET, ChannelContract, Fate, envelope, send
+from tests.campaigns.channel_contract import SECRET, ChannelContract, Fate, LostAnswerContract, envelope, send
 from tests.campaigns.smtp_peer import SmtpPeer, free_port
 
 
@@ -39,7 +39,7 @@ def parsed(peer: SmtpPeer, position: int = 0) -> EmailMessage:
     return email.message_from_bytes(peer.handler.mails[position][2], policy=email.policy.default)  # type: ignore[return-value]
 
 
-class TestEmail(ChannelContract):
+class TestEmail(LostAnswerContract, ChannelContract):
     def test_several_connections_share_the_work(self, peer: SmtpPeer) -> None:
         envelopes = [envelope(peer, number) for number in range(1, 101)]
         receipts = send(peer.channel(connections=3), envelopes)

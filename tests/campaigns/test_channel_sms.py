@@ -11,7 +11,17 @@ from campaigns.channels.sms import SmsChannel
 from campaigns.channels.sms_gateway import seconds_to_wait
 from campaigns.channels.sms_presets import PRESETS, real_presets, secrets_of
 from tests.campaigns import http_peer
-from tests.campaigns.channel_contract import SECRET, TEXT, ChannelContract, Fate, envelope, send
+from tests.campaigns.channel_contract import (
+    SECRET,
+    TEXT,
+    AccountContract,
+    ChannelContract,
+    Fate,
+    LostAnswerContract,
+    ThrottleContract,
+    envelope,
+    send,
+)
 from tests.campaigns.http_peer import HttpPeer
 
 
@@ -27,7 +37,7 @@ def to(number: int, end: str, **more: str) -> Envelope:
     return Envelope(number, f"m{number}", f"+7916{number:05d}{end}", text=more.pop("text", TEXT))
 
 
-class TestSms(ChannelContract):
+class TestSms(AccountContract, LostAnswerContract, ThrottleContract, ChannelContract):
     def test_connections_are_kept(self, peer: HttpPeer) -> None:
         send(peer.channel(connections=2), [envelope(peer, number) for number in range(1, 41)])
         assert peer.server.connections == 2

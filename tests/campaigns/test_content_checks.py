@@ -8,7 +8,8 @@ import pytest
 from campaigns import checks
 from campaigns.models import ChannelAccount, Template, Variant, VariantTemplate
 from campaigns.rendering import wording
-from campaigns.rendering.lint import Asked, look
+from campaigns.rendering.asked import Asked
+from campaigns.rendering.lint import look
 from campaigns.services.writing import content
 from patients.models import Service, ServiceGroup
 from tests.campaigns.making import NOW, _key, make_branch, make_campaign, make_offer

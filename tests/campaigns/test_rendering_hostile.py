@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaigns.rendering import NotRendered, compile_text, mail, render
-from campaigns.rendering.lint import Asked, look
+from campaigns.rendering.asked import Asked
+from campaigns.rendering.lint import look
 from campaigns.rendering.variables import sample
 
 
