@@ -73,6 +73,16 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": _("Triggers"),
+        "separator": True,
+        "collapsible": True,
+        "items": [
+            _page(_("Rules"), "bolt", "triggers.triggerrule"),
+            _page(_("Firings"), "history_toggle_off", "triggers.firing"),
+            _page(_("Back-tests"), "query_stats", "triggers.backtest"),
+        ],
+    },
+    {
         "title": _("Data exchange"),
         "separator": True,
         "collapsible": True,
@@ -92,6 +102,8 @@ NAVIGATION: list[dict[str, Any]] = [
             _page(_("Payments"), "payments", "patients.payment"),
             _page(_("Feedback"), "reviews", "patients.feedback"),
             _page(_("Consents"), "verified_user", "patients.consent"),
+            _page(_("Packages"), "inventory_2", "patients.package"),
+            _page(_("Free slots"), "event_available", "patients.slot"),
             _page(_("Memberships"), "compare_arrows", "segmentation.membership"),
         ],
     },
@@ -173,6 +185,13 @@ AUDITLOG_INCLUDE_TRACKING_MODELS: tuple[str | dict[str, Any], ...] = (
     "campaigns.Variant",
     {"model": "campaigns.Offer", "exclude_fields": ["updated_at"]},
     "campaigns.Template",
+    {
+        "model": "triggers.TriggerRule",
+        "exclude_fields": ["updated_at", "looked_until", "horizon", "error"],
+        "m2m_fields": ["include", "exclude", "branches"],
+    },
+    "triggers.TriggerStep",
+    "triggers.StepTemplate",
     {
         "model": "auth.User",
         "exclude_fields": ["last_login"],

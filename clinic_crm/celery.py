@@ -10,7 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "clinic_crm.settings")
 
 app = Celery("clinic_crm")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["clinic_crm", "campaigns", "segmentation", "patients"])
+app.autodiscover_tasks(["clinic_crm", "triggers", "campaigns", "segmentation", "patients"])
 
 
 @worker_init.connect

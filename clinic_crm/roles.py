@@ -20,10 +20,16 @@ _MAKE_CAMPAIGNS = Q(
     content_type__app_label="campaigns", content_type__model__in=["campaign", "variant", "offer", "template"]
 ) & ~Q(codename__startswith="delete_")
 _CALLS = Q(content_type__app_label="campaigns", codename__in=["view_calltask", "change_calltask"])
+_VIEW_TRIGGERS = Q(
+    content_type__app_label="triggers", codename__in=["view_triggerrule", "view_firing", "view_ruleresult"]
+)
+_VIEW_BACKTESTS = Q(content_type__app_label="triggers", codename__in=["view_backtest", "add_backtest"])
 _VIEW_SEGMENTS = Q(content_type__app_label="segmentation", codename__startswith="view_")
 
 GRANTS = {
-    ADMINISTRATOR: Q(content_type__app_label__in=["patients", "segmentation", "campaigns", "django_celery_beat"])
+    ADMINISTRATOR: Q(
+        content_type__app_label__in=["patients", "segmentation", "campaigns", "triggers", "django_celery_beat"]
+    )
     | Q(content_type__app_label="auth", content_type__model__in=["user", "group"])
     # Whoever unlocks users and answers for the data reads the logs, and changes nothing in them.
     | Q(content_type__app_label__in=["axes", "auditlog"], codename__startswith="view_"),
@@ -33,12 +39,17 @@ GRANTS = {
     | Q(content_type__app_label="segmentation", codename__in=["run_night", "change_segment"])
     | _VIEW_CAMPAIGNS
     | _MAKE_CAMPAIGNS
+    | _VIEW_TRIGGERS
+    | _VIEW_BACKTESTS
     | _CALLS
     | Q(
         content_type__app_label="campaigns", codename__in=["view_suppression", "add_suppression", "view_caughtmessage"]
     ),
-    MANAGER: _VIEW_FACTS | _VIEW_SEGMENTS | _VIEW_CAMPAIGNS | _CALLS,
-    OWNER: _VIEW_SEGMENTS | _VIEW_CAMPAIGNS | Q(content_type__app_label="patients", codename="view_patient"),
+    MANAGER: _VIEW_FACTS | _VIEW_SEGMENTS | _VIEW_CAMPAIGNS | _VIEW_TRIGGERS | _CALLS,
+    OWNER: _VIEW_SEGMENTS
+    | _VIEW_CAMPAIGNS
+    | _VIEW_TRIGGERS
+    | Q(content_type__app_label="patients", codename="view_patient"),
 }
 
 # One login per role of the demonstration clinic: (user name, role, password). The passwords are public, so these

@@ -31,6 +31,7 @@ HTTPS = env.bool("HTTPS", default=False)
 
 INSTALLED_APPS = [
     "clinic_crm.apps.ClinicCrmConfig",
+    "triggers.apps.TriggersConfig",
     "campaigns.apps.CampaignsConfig",
     "segmentation.apps.SegmentationConfig",
     "patients.apps.PatientsConfig",

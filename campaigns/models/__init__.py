@@ -11,6 +11,7 @@ from campaigns.models.mailbox import CaughtMessage
 from campaigns.models.policy import ChannelAccount, Policy
 from campaigns.models.reach import ChannelReach
 from campaigns.models.reports import WaitingReport
+from campaigns.models.requests import VisitRequest
 from campaigns.models.results import CampaignCount, CampaignResult, ReachTotal
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "Variant",
     "VariantTemplate",
     "VariantText",
+    "VisitRequest",
     "WaitingReport",
 ]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from campaigns.models.campaigns import Campaign, Variant
 from campaigns.models.content import Channel, Offer, Purpose, TemplateText
-from patients.models import Branch, Patient
+from patients.models import Branch, Patient, Service, Visit
 
 
 class Dispatcher(models.Model):
@@ -93,6 +93,13 @@ class Message(models.Model):
     reason = models.CharField(_("reason"), max_length=30, blank=True, db_default="")
     text = models.ForeignKey(TemplateText, models.PROTECT, null=True, related_name="+", db_index=False)
     offer = models.ForeignKey(Offer, models.PROTECT, null=True, related_name="+", db_index=False)
+    # What it is about, when it is about something: an appointment to be reminded of, a service that is due.
+    visit = models.ForeignKey(
+        Visit, models.SET_NULL, null=True, related_name="+", verbose_name=_("visit"), db_index=False
+    )
+    service = models.ForeignKey(
+        Service, models.PROTECT, null=True, related_name="+", verbose_name=_("service"), db_index=False
+    )
     address_key = models.BigIntegerField(null=True)
     planned_at = models.DateTimeField(_("planned"))
     due_at = models.DateTimeField(_("due"))
@@ -147,6 +154,7 @@ class Message(models.Model):
             models.Index(
                 Coalesce("recipient_id", "patient_id"), _counts_at(), condition=_COUNTS, name="message_of_reader"
             ),
+            models.Index(fields=["visit"], condition=Q(visit__isnull=False), name="message_about_visit"),
             models.Index(fields=["provider_id"], condition=~Q(provider_id=""), name="message_by_provider_id"),
         ]
 

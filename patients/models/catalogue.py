@@ -26,6 +26,10 @@ class Branch(SourcedModel, StubMixin):
     name = models.CharField(_("name"), max_length=200)
     city = models.CharField(_("city"), max_length=100, blank=True)
     timezone = models.CharField(_("time zone"), max_length=64, default="Europe/Moscow", validators=[validate_timezone])
+    review_url = models.URLField(
+        _("page for reviews"), max_length=500, blank=True, db_default="",
+        help_text=_("Where a happy patient is asked to leave a public review: maps, a catalogue of doctors."),
+    )  # fmt: skip
 
     class Meta(SourcedModel.Meta):
         verbose_name = _("branch")

@@ -1,0 +1,1 @@
+"""What pages show: figures in words and charts."""

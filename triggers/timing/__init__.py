@@ -1,0 +1,1 @@
+"""Arithmetic of time and order that needs neither the database nor Django."""
