@@ -10,7 +10,8 @@ every mail) and not by its reader, so there is no address for it. What counts is
 """
 
 import hmac
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -19,7 +20,7 @@ from django.urls import reverse
 
 from campaigns.models.policy import Policy
 
-Purpose = Literal["unsubscribe", "preferences", "link"]
+Purpose = Literal["unsubscribe", "preferences", "link", "score", "appointment"]
 
 MAC_BYTES = 10
 POSITIONS = 1 << 12  # links of one text
@@ -49,6 +50,28 @@ def unsubscribe_url(base: str, message_id: int) -> str:
 
 def preferences_url(base: str, message_id: int) -> str:
     return base + _path("preferences") + token("preferences", message_id)
+
+
+def score_url(base: str, message_id: int) -> str:
+    """The page on which the patient says how likely they are to recommend the clinic."""
+    return base + _path("score") + token("score", message_id)
+
+
+def appointment_url(base: str, message_id: int, wish: str = "") -> str:
+    """The page of the appointment the message is about; `wish` is what its reader came for: confirm, move, cancel."""
+    return base + _path("appointment") + token("appointment", message_id) + (f"?do={wish}" if wish else "")
+
+
+# The addresses a text may ask for by name; each belongs to the reader of one message.
+PERSONAL: dict[str, Callable[[str, int], str]] = {
+    "unsubscribe_url": unsubscribe_url,
+    "consent_url": preferences_url,
+    "score_url": score_url,
+    "appointment_url": appointment_url,
+    "confirm_url": partial(appointment_url, wish="confirm"),
+    "move_url": partial(appointment_url, wish="move"),
+    "cancel_url": partial(appointment_url, wish="cancel"),
+}
 
 
 def link_url(base: str, message_id: int, position: int) -> str:

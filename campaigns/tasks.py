@@ -14,7 +14,7 @@ from campaigns.models import Campaign, ChannelAccount
 from campaigns.services.calling import calls
 from campaigns.services.consents import consent_import
 from campaigns.services.deciding import checking
-from campaigns.services.hearing import inbound
+from campaigns.services.hearing import appointments, inbound
 from campaigns.services.running import counts, schedule
 from campaigns.services.sending import claims, dispatch, recovery, workers
 
@@ -66,6 +66,7 @@ def sweep() -> None:
     recovery.sweep(now)
     schedule.pick_up(now)
     inbound.match_waiting(now)
+    appointments.settle(now)
     calls.close_expired(now)
 
 

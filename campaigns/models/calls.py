@@ -33,6 +33,8 @@ class CallTask(models.Model):
         WRONG_NUMBER = "wrong_number", _("wrong number")
         NO_MORE_CALLS = "no_more_calls", _("asked not to be called")
 
+    # What else asked for it, once: a score, a wish about an appointment.
+    key = models.CharField(max_length=60, null=True, blank=True, unique=True, editable=False)
     message = models.OneToOneField(Message, models.CASCADE, null=True, blank=True, related_name="call")
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="calls", verbose_name=_("patient"))
     branch = models.ForeignKey(

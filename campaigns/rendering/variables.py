@@ -84,6 +84,8 @@ CATALOGUE = (
     Variable("appointment.doctor", NEXT, _("its doctor"), "Орлова Мария Ивановна", optional=True),
     Variable("appointment.branch", NEXT, _("its branch"), "Клиника на Арбате", optional=True),
     Variable("appointment.service", NEXT, _("its main service"), "Консультация", optional=True, private=True),
+    Variable("service.name", NEXT, _("the service the message is about: the one that is due"), "Гигиена полости рта",
+             optional=True, private=True),
     Variable("clinic.name", CLINIC, _("name of the clinic"), "Клиника «Весна»", optional=True),
     Variable("clinic.details", CLINIC, _("address and licence"), "Москва, Арбат, 1. Лицензия Л041-…", optional=True),
     Variable("branch.name", CLINIC, _("branch of the patient"), "Клиника на Арбате", optional=True),
@@ -93,13 +95,23 @@ CATALOGUE = (
     Variable("warning", LINKS, _("contraindication warning"), "Имеются противопоказания. …"),
     Variable("unsubscribe_url", LINKS, _("unsubscribes with one click"), "https://clinic.example/u/…"),
     Variable("consent_url", LINKS, _("the patient's own settings of messages"), "https://clinic.example/c/…"),
+    Variable("appointment_url", LINKS, _("page of the appointment: confirm, move, cancel"), "https://clinic.example/a/…"),
+    Variable("confirm_url", LINKS, _("confirms the appointment"), "https://clinic.example/a/…?do=confirm"),
+    Variable("move_url", LINKS, _("asks to move the appointment"), "https://clinic.example/a/…?do=move"),
+    Variable("cancel_url", LINKS, _("cancels the appointment"), "https://clinic.example/a/…?do=cancel"),
+    Variable("score_url", LINKS, _("page for a score from 0 to 10"), "https://clinic.example/s/…"),
+    Variable("review_url", LINKS, _("page for public reviews of the branch"), "https://maps.example/clinic",
+             optional=True),
 )  # fmt: skip
 
 BY_PATH = {variable.path: variable for variable in CATALOGUE}
 ROOTS = {path.split(".")[0] for path in BY_PATH}
 LINK = re.compile(r"link_\d{1,4}")
 # Addresses that may stand in a link as a whole.
-ADDRESSES = ("offer.url", "unsubscribe_url", "consent_url")
+ADDRESSES = (
+    "offer.url", "unsubscribe_url", "consent_url", "appointment_url", "confirm_url", "move_url", "cancel_url",
+    "score_url", "review_url",
+)  # fmt: skip
 LISTS = ("last_visit.services",)
 
 

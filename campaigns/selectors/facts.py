@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection
 
-from patients.models import Branch, Patient
+from patients.models import Branch, Patient, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,7 @@ class Coming:
     doctor: str
     specialty: str
     services: tuple[str, ...] = ()
+    rendered: bool = False  # has taken place; otherwise an appointment, kept or not
 
 
 def people(ids: Collection[int]) -> dict[int, Mapping[str, Any]]:
@@ -63,6 +64,29 @@ def next_appointments(patients: Collection[int], now: dt.datetime, services: boo
     """The next appointment of each patient that is still to come."""
     which = "status IN ('booked', 'confirmed') AND starts_at > %(now)s ORDER BY starts_on, starts_at, id"
     return _comings(patients, now, which, services)
+
+
+_ABOUT = """
+    SELECT v.id, v.starts_on, v.starts_at, v.branch_id, coalesce(d.name, ''), coalesce(d.specialty, ''),
+           {services}, v.status IN ('arrived', 'completed')
+    FROM patients_visit v LEFT JOIN patients_doctor d ON d.id = v.doctor_id
+    WHERE v.id = ANY(%(visits)s) AND v.deleted_at IS NULL
+"""
+
+
+def visits(ids: Collection[int], services: bool = True) -> dict[int, Coming]:
+    """Visits and appointments by their own ids, whatever became of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOUT.format(services=_SERVICES if services else "ARRAY[]::text[]"), {"visits": list(ids)})
+        rows = cursor.fetchall()
+    return {
+        visit: Coming(visit, day, starts_at, branch, doctor, specialty, tuple(names), rendered)
+        for visit, day, starts_at, branch, doctor, specialty, names, rendered in rows
+    }
+
+
+def service_names(ids: Collection[int]) -> dict[int, str]:
+    return dict(Service.objects.filter(pk__in=ids).values_list("pk", "name"))
 
 
 def _comings(patients: Collection[int], now: dt.datetime, which: str, services: bool) -> dict[int, Coming]:

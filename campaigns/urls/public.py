@@ -2,10 +2,12 @@
 
 from django.urls import path
 
-from campaigns.views import public
+from campaigns.views import public, replies
 
 urlpatterns = [
     path("u/<str:token>", public.unsubscribe, name="unsubscribe"),
     path("p/<str:token>", public.preferences, name="preferences"),
     path("l/<str:token>", public.link, name="link"),
+    path("s/<str:token>", replies.score, name="score"),
+    path("a/<str:token>", replies.appointment, name="appointment"),
 ]

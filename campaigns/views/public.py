@@ -5,12 +5,8 @@ CSRF token (and one-click unsubscribing by mail services could not send one). GE
 that is noted. What is not ours, unknown or out of date gets one and the same page.
 """
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
@@ -20,48 +16,7 @@ from campaigns.models import Channel, Policy, Purpose
 from campaigns.services.consents import consent_texts
 from campaigns.services.consents import preferences as choosing
 from campaigns.services.hearing import clicks
-
-_HEADERS = {
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-    "Cache-Control": "no-store",
-}
-# Punctuation that programs take for a part of the link in front of it.
-_TAILS = ".,;:!?)]}>»\"'"
-
-
-def _public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Headers of every answer: the address stays here, is not stored and not searched for."""
-
-    @wraps(view)
-    def answered(request: HttpRequest, token: str) -> HttpResponse:
-        response = view(request, token.rstrip(_TAILS))
-        for name, value in _HEADERS.items():
-            response[name] = value
-        return response
-
-    return answered
-
-
-def _page(
-    request: HttpRequest, name: str, language: str, context: dict[str, Any] | None = None, status: int = 200
-) -> HttpResponse:
-    with translation.override(language):
-        policy = Policy.load()
-        given = {"language": language, "clinic": policy.clinic_name, "details": policy.clinic_details}
-        response = render(request, f"campaigns/public/{name}.html", {**given, **(context or {})}, status=status)
-    response["Content-Language"] = language
-    return response
-
-
-def _broken(request: HttpRequest) -> HttpResponse:
-    """Forged, foreign, unknown, out of date: the answer does not say which."""
-    return _page(request, "broken", _asked_language(request) or "ru", status=404)
-
-
-def _asked_language(request: HttpRequest) -> str:
-    asked = request.GET.get("language", "")
-    return asked if asked in choosing.LANGUAGES else ""
+from campaigns.views.patient_page import asked_language, broken, page, patient_page
 
 
 def _reader(token: str, purpose: links.Purpose) -> choosing.Reader | None:
@@ -71,12 +26,12 @@ def _reader(token: str, purpose: links.Purpose) -> choosing.Reader | None:
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-@_public
+@patient_page
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """RFC 8058: a POST of `List-Unsubscribe=One-Click` unsubscribes at once. A GET shows a button."""
     found = _reader(token, "unsubscribe")
     if found is None:
-        return _broken(request)
+        return broken(request)
     message_id, now = found.message.pk, timezone.now()
     if request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click":
         choosing.unsubscribe(message_id, "one-click", now)
@@ -94,18 +49,18 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         "done": done,
         "preferences": links.preferences_url("", message_id) if choosing.is_open(found, now) else "",
     }
-    return _page(request, "unsubscribe", _asked_language(request) or found.language, context)
+    return page(request, "unsubscribe", asked_language(request) or found.language, context)
 
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
-@_public
+@patient_page
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """What the clinic may write, where: the reader's words, to be changed."""
     found, now = _reader(token, "preferences"), timezone.now()
     if found is None or not choosing.is_open(found, now):
-        return _broken(request)
-    language, policy = _asked_language(request) or found.language, Policy.load()
+        return broken(request)
+    language, policy = asked_language(request) or found.language, Policy.load()
     if request.method == "POST":
         choosing.save(found, _wanted(request, found), language, policy, now)
         answer = redirect(f"{links.preferences_url('', found.message.pk)}?language={language}&saved=1")
@@ -124,7 +79,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
             for purpose in (Purpose.MARKETING, Purpose.SERVICE)
         ]
     context = {"masked": found.masked, "parts": parts, "saved": request.GET.get("saved") == "1", "lines": lines}
-    return _page(request, "preferences", language, context)
+    return page(request, "preferences", language, context)
 
 
 def _wanted(request: HttpRequest, found: choosing.Reader) -> dict[tuple[str, str], bool]:
@@ -138,13 +93,13 @@ def _wanted(request: HttpRequest, found: choosing.Reader) -> dict[tuple[str, str
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD"])
-@_public
+@patient_page
 def link(request: HttpRequest, token: str) -> HttpResponse:
     """On to the address stored with the text. A GET is a click; a HEAD only asks."""
     signed = links.read(token, "link")
     target = clicks.target(*signed) if signed else None
     if target is None:
-        return _broken(request)
+        return broken(request)
     if request.method == "GET":
         clicks.note(target, request.headers, timezone.now())
     return HttpResponseRedirect(target.url)

@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django.utils.translation import ngettext
 
-from campaigns import rendering
+from campaigns import links, rendering
 from campaigns.models import Campaign, Channel, TemplateText, Variant, VariantText
 from campaigns.services.writing.contexts import Asked, fill, reader_of
 from patients.models import Patient
@@ -52,7 +52,7 @@ def of_campaign(campaign: Campaign, now: dt.datetime) -> list[Preview]:
 
 
 def _links(wanted: Iterable[str]) -> list[str]:
-    return [path for path in wanted if path in ("unsubscribe_url", "consent_url") or path.startswith("link_")]
+    return [path for path in wanted if path in links.PERSONAL or path.startswith("link_")]
 
 
 def _texts(campaign: Campaign) -> Iterable[tuple[Variant, TemplateText]]:

@@ -37,6 +37,8 @@ class Asked:
     offer_id: int | None = None
     branch_id: int | None = None
     offer: Offer | None = None
+    visit_id: int | None = None
+    service_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -49,13 +51,15 @@ class Facts:
     branches: Mapping[int, Branch] = field(default_factory=dict)
     last: Mapping[int, facts.Coming] = field(default_factory=dict)
     next: Mapping[int, facts.Coming] = field(default_factory=dict)
+    about: Mapping[int, facts.Coming] = field(default_factory=dict)
+    services: Mapping[int, str] = field(default_factory=dict)
 
 
 def contexts(messages: Sequence[Message], now: dt.datetime) -> dict[int, dict[str, Any]]:
     """The values for each message, by its id. A patient who is gone has none."""
     asked = [
         Asked(message.pk, message.text, message.text.language, message.patient_id, message.recipient_id,
-              message.offer_id, message.branch_id)
+              message.offer_id, message.branch_id, None, message.visit_id, message.service_id)
         for message in messages
         if message.text is not None
     ]  # fmt: skip
@@ -89,8 +93,14 @@ def _read(asked: Sequence[Asked], wanted: frozenset[str], now: dt.datetime) -> F
         read.offers = Offer.objects.select_related("service", "group").in_bulk(
             {one.offer_id for one in asked if one.offer_id and one.offer is None}
         )
-    if roots & {"branch", "last_visit", "appointment"}:
+    if roots & {"branch", "last_visit", "appointment", "review_url"}:
         read.branches = facts.branches()
+    visits = {one.visit_id for one in asked if one.visit_id} if roots & {"last_visit", "doctor", "appointment"} else ()
+    if visits:
+        read.about = facts.visits(visits, services=bool(_stems(wanted) & {"last_visit.service", "appointment.service"}))
+    services = {one.service_id for one in asked if one.service_id} if "service" in roots else ()
+    if services:
+        read.services = facts.service_names(services)
     if roots & {"last_visit", "doctor"}:
         read.last = facts.last_visits(patients, now, services="last_visit.service" in _stems(wanted))
     if "appointment" in roots:
@@ -106,8 +116,8 @@ def _links(base: str, message_id: int, wanted: Iterable[str]) -> dict[str, Any]:
     """The patient's own addresses. The one for unsubscribing is always there: the header of a mail needs it."""
     made: dict[str, Any] = {"unsubscribe_url": links.unsubscribe_url(base, message_id)}
     for path in wanted:
-        if path == "consent_url":
-            made[path] = links.preferences_url(base, message_id)
+        if path in links.PERSONAL:
+            made[path] = links.PERSONAL[path](base, message_id)
         elif LINK.fullmatch(path):
             made[path] = links.link_url(base, message_id, int(path[5:]))
     return made
@@ -131,6 +141,11 @@ def _values(one: Asked, wanted: frozenset[str], read: Facts, today: dt.date) -> 
         values["warning"] = read.policy.warning if one.language == "ru" else read.policy.warning_en
     if "branch" in roots:
         values["branch"] = _branch(read.branches.get(one.branch_id or person["branch_id"] or 0))
+    if "review_url" in roots:
+        branch = read.branches.get(one.branch_id or person["branch_id"] or 0)
+        values["review_url"] = (branch.review_url or None) if branch else None
+    if "service" in roots:
+        values["service"] = {"name": read.services.get(one.service_id or 0)}
     values.update(_visits(one, roots, read, today))
     return with_days(values, one.language)
 
@@ -198,6 +213,9 @@ def _branch(branch: Branch | None) -> dict[str, Any]:
 def _visits(one: Asked, roots: set[str], read: Facts, today: dt.date) -> dict[str, Any]:
     values: dict[str, Any] = {}
     last, coming = read.last.get(one.patient_id), read.next.get(one.patient_id)
+    about = read.about.get(one.visit_id or 0)
+    if about is not None:  # the message is about this one, whatever else the patient has booked
+        last, coming = (about, coming) if about.rendered else (last, about)
     if "last_visit" in roots:
         branch = read.branches.get(last.branch_id or 0) if last else None
         values["last_visit"] = {

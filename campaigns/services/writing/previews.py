@@ -98,10 +98,7 @@ def values_for(
     `counted` shows the addresses that are sent instead of them, so that the parts of an SMS are right.
     """
     base = links.base_url()
-    personal = {
-        "unsubscribe_url": _disguised(links.unsubscribe_url(base, SOME_MESSAGE)),
-        "consent_url": _disguised(links.preferences_url(base, SOME_MESSAGE)),
-    }
+    personal = {path: _disguised(address(base, SOME_MESSAGE)) for path, address in links.PERSONAL.items()}
 
     def addresses(_key: int, _wanted: Iterable[str]) -> dict[str, Any]:
         made: dict[str, Any] = dict(personal)
@@ -131,8 +128,8 @@ def values_for(
 
 def _disguised(address: str) -> str:
     """An address of the same length whose token is none."""
-    head, slash, token = address.rpartition("/")
-    return head + slash + "x" * len(token)
+    head, slash, token = address.partition("?")[0].rpartition("/")
+    return head + slash + "x" * len(token) + address[len(head + slash + token) :]
 
 
 class NotSent(ValueError):

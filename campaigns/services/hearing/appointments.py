@@ -1,0 +1,125 @@
+"""Confirm, move, cancel: what patients ask for on the page of an appointment, for the MIS and the front desk.
+
+The visit belongs to the MIS: here a wish is noted, the MIS reads it through the API and posts the visit as it is then.
+For a move or a cancellation a manager gets a task too, so that nothing waits for a MIS that does not ask.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import translation
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
+from campaigns.models import CallTask, Message, VisitRequest
+from patients.models import Visit
+
+Kind, State = VisitRequest.Kind, VisitRequest.State
+WISH_LENGTH = 300
+OPEN = (State.NEW, State.TAKEN)
+COMING = (Visit.Status.BOOKED, Visit.Status.CONFIRMED)
+_TITLES = {
+    Kind.MOVE: gettext_noop("Asks to move the appointment"),
+    Kind.CANCEL: gettext_noop("Cancels the appointment"),
+}
+
+
+@dataclass(frozen=True)
+class Appointment:
+    """The appointment a message is about, as it stands now. `coming`: it can still be confirmed, moved, cancelled."""
+
+    visit: Visit
+    coming: bool
+    request: VisitRequest | None
+
+
+def of_message(message: Message, now: dt.datetime) -> Appointment | None:
+    visit = (
+        Visit.objects.select_related("branch", "doctor")
+        .filter(pk=message.visit_id or 0, deleted_at__isnull=True)
+        .first()
+    )
+    if visit is None:
+        return None
+    request = visit.requests.filter(starts_at=visit.starts_at).exclude(state=State.OUTDATED).first()
+    return Appointment(visit, visit.status in COMING and visit.starts_at > now, request)
+
+
+def ask(message_id: int, kind: str, wish: str, now: dt.datetime) -> VisitRequest | None:
+    """Note a wish; None when the appointment is no longer to come. Pressed twice it is one wish, a later one takes the
+    place of an earlier one."""
+    with transaction.atomic():
+        message = Message.objects.get(pk=message_id)
+        visit = Visit.objects.select_for_update().filter(pk=message.visit_id or 0, deleted_at__isnull=True).first()
+        if visit is None or visit.status not in COMING or visit.starts_at <= now or kind not in Kind.values:
+            return None
+        earlier = visit.requests.filter(state__in=OPEN).first()
+        if earlier and (earlier.kind, earlier.wish, earlier.starts_at) == (kind, wish[:WISH_LENGTH], visit.starts_at):
+            return earlier
+        if earlier:
+            _close(earlier, State.OUTDATED, now)
+        request = VisitRequest.objects.create(
+            visit=visit, patient_id=visit.patient_id, message=message, kind=kind, wish=wish[:WISH_LENGTH],
+            starts_at=visit.starts_at, at=now,
+        )  # fmt: skip
+        _tell_front_desk(request, visit, now)
+    return request
+
+
+def answer(request: VisitRequest, state: str, note: str, now: dt.datetime) -> bool:
+    """The word of the MIS: taken, done or refused. False when the wish is not open any more."""
+    with transaction.atomic():
+        open_one = VisitRequest.objects.select_for_update().filter(pk=request.pk, state__in=OPEN).first()
+        if open_one is None:
+            return False
+        _close(open_one, State(state), now, note)
+    return True
+
+
+def settle(now: dt.datetime) -> int:
+    """Wishes that the visit itself has answered: confirmed, moved, cancelled, or begun meanwhile."""
+    closed = 0
+    open_ones = VisitRequest.objects.filter(state__in=OPEN).select_related("visit")
+    met = (
+        Q(kind=Kind.CONFIRM, visit__status__in=[Visit.Status.CONFIRMED, Visit.Status.ARRIVED, Visit.Status.COMPLETED])
+        | Q(kind=Kind.CANCEL, visit__status=Visit.Status.CANCELLED)
+        | Q(kind=Kind.MOVE) & ~Q(visit__starts_at=F("starts_at"))
+    )
+    over = (
+        Q(starts_at__lte=now)
+        | Q(visit__deleted_at__isnull=False)
+        | ~Q(visit__starts_at=F("starts_at"))
+        | ~Q(visit__status__in=COMING)
+    )
+    for which, state in ((met, State.DONE), (over, State.OUTDATED)):
+        for request in open_ones.filter(which):
+            closed += answer(request, state, "", now)
+    return closed
+
+
+def _close(request: VisitRequest, state: VisitRequest.State, now: dt.datetime, note: str = "") -> None:
+    VisitRequest.objects.filter(pk=request.pk).update(state=state, answered_at=now, note=note[:200])
+    if state != State.TAKEN:
+        untouched = CallTask.objects.filter(key=_key(request), done_at__isnull=True, attempts=0)
+        untouched.update(done_at=now, claimed_by=None, claimed_until=None)
+
+
+def _tell_front_desk(request: VisitRequest, visit: Visit, now: dt.datetime) -> None:
+    if request.kind not in _TITLES:
+        return
+    with translation.override(settings.LANGUAGE_CODE):
+        title = _(_TITLES[Kind(request.kind)])
+    CallTask.objects.get_or_create(
+        key=_key(request),
+        defaults={
+            "patient_id": visit.patient_id, "branch_id": visit.branch_id, "title": title, "script": request.wish,
+            "priority": 5, "due_at": now, "useful_until": visit.starts_at,
+        },
+    )  # fmt: skip
+
+
+def _key(request: VisitRequest) -> str:
+    return f"visit-request:{request.pk}"
