@@ -5,6 +5,7 @@ from typing import Any
 EXAMPLES: dict[str, dict[str, Any]] = {
     "branches": {
         "external_id": "tverskaya", "name": "Клиника на Тверской", "city": "Москва", "timezone": "Europe/Moscow",
+        "review_url": "https://yandex.ru/maps/org/1234567890/reviews/",
     },
     "doctors": {
         "external_id": "d-17", "name": "Орлова Мария Павловна", "specialty": "косметолог", "branch": "tverskaya",
@@ -40,5 +41,13 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "consents": {
         "patient": "p-1001", "channel": "sms", "purpose": "marketing", "granted": True, "text_version": "2026-01",
         "source": "анкета на ресепшене", "proof": "архив 12/348", "at": "2026-03-01T10:15:00+03:00",
+    },
+    "packages": {
+        "external_id": "pack-77", "patient": "p-1001", "service": "botox-1", "name": "Ботулинотерапия, 8 сеансов",
+        "sessions": 8, "bought_on": "2026-03-01", "expires_on": "2027-03-01",
+    },
+    "slots": {
+        "external_id": "tverskaya-d-17-2026-03-09", "branch": "tverskaya", "doctor": "d-17", "day": "2026-03-09",
+        "free": 6, "total": 20, "updated_at": "2026-03-01T06:00:00+03:00",
     },
 }  # fmt: skip

@@ -10,7 +10,7 @@ from patients.api import schemas
 from patients.api.views import BulkView, DeletableItemView, IngestView, ItemView, WordView
 from patients.models.intake import Resource
 
-DELETABLE = {Resource.VISITS, Resource.PAYMENTS, Resource.PATIENTS}
+DELETABLE = {Resource.VISITS, Resource.PAYMENTS, Resource.PATIENTS, Resource.PACKAGES}
 
 
 def _view(name: str, base: type[IngestView], resource: str, **methods: Any) -> Any:

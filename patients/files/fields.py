@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 # The order in which resources of one chunk go in, so that references find what they point at.
-ORDER = ("branches", "doctors", "services", "patients", "visits", "payments", "feedback", "consents")
+ORDER = (
+    "branches", "doctors", "services", "patients", "visits", "payments", "feedback", "consents", "packages", "slots",
+)  # fmt: skip
 
-_BRANCH = {"external_id": "id", "name": "text", "city": "text", "timezone": "text"}
+_BRANCH = {"external_id": "id", "name": "text", "city": "text", "timezone": "text", "review_url": "text"}
 _DOCTOR = {"external_id": "id", "name": "text", "specialty": "text", "branch": "id"}
 _SERVICE = {
     "external_id": "id", "name": "text", "group": "text", "price": "decimal", "cost": "decimal",
@@ -32,6 +34,14 @@ _CONSENT = {
     "source": "text", "proof": "text", "at": "datetime",
 }  # fmt: skip
 
+_PACKAGE = {
+    "external_id": "id", "patient": "id", "service": "id", "name": "text", "sessions": "integer",
+    "bought_on": "date", "expires_on": "date",
+}  # fmt: skip
+_SLOT = {
+    "external_id": "id", "branch": "id", "doctor": "id", "day": "date", "free": "integer", "total": "integer",
+}  # fmt: skip
+
 FIELDS: Mapping[str, Mapping[str, str]] = {
     "branches": _BRANCH | {"updated_at": "datetime"},
     "doctors": _DOCTOR | {"updated_at": "datetime"},
@@ -41,6 +51,8 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "payments": _PAYMENT | {"updated_at": "datetime"},
     "feedback": _FEEDBACK | {"updated_at": "datetime"},
     "consents": _CONSENT,
+    "packages": _PACKAGE | {"updated_at": "datetime"},
+    "slots": _SLOT | {"updated_at": "datetime"},
 }
 ITEM_FIELDS: Mapping[str, str] = {
     "service": "id", "quantity": "decimal", "price": "decimal", "discount": "decimal", "cost": "decimal",
@@ -56,4 +68,6 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "payments": ("external_id", "patient", "paid_at", "amount"),
     "feedback": ("external_id", "patient", "given_at"),
     "consents": ("patient", "channel", "purpose", "granted", "at"),
+    "packages": ("external_id", "patient", "sessions", "bought_on"),
+    "slots": ("external_id", "branch", "day", "free"),
 }

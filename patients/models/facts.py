@@ -100,8 +100,10 @@ class Visit(SourcedModel):
                 condition=Q(deleted_at__isnull=True, status="completed", return_due_on__isnull=False),
                 name="visit_return_due",
             ),
-            # Who came within a window of days, answered without touching the table.
-            models.Index(fields=["starts_on", "status"], include=["patient", "deleted_at"], name="visit_by_day"),
+            # Who came within a window of days, and how full they were, answered without touching the table.
+            models.Index(
+                fields=["starts_on", "status"], include=["patient", "branch", "deleted_at"], name="visit_by_day"
+            ),
             models.Index(fields=["id"], condition=Q(amount__lt=0), name="visit_below_zero"),
         ]
 

@@ -21,6 +21,8 @@ class Resource(models.TextChoices):
     PAYMENTS = "payments", _("payments")
     FEEDBACK = "feedback", _("feedback")
     CONSENTS = "consents", _("consents")
+    PACKAGES = "packages", _("packages")
+    SLOTS = "slots", _("free slots")
 
 
 class IngestBatch(models.Model):

@@ -16,10 +16,12 @@ from patients.models import (
     Feedback,
     IngestBatch,
     Integration,
+    Package,
     Patient,
     Payment,
     Rejected,
     Service,
+    Slot,
     Visit,
 )
 from patients.services.ingest import ingest
@@ -27,10 +29,22 @@ from patients.services.ingest import ingest
 CHUNK = 1000
 ATTEMPTS = 3
 # References first, as in files: a patient replayed together with its visit must go in before it.
-_ORDER = ("branches", "doctors", "services", "patients", "visits", "payments", "feedback", "consents")
+_ORDER = (
+    "branches",
+    "doctors",
+    "services",
+    "patients",
+    "visits",
+    "payments",
+    "feedback",
+    "consents",
+    "packages",
+    "slots",
+)
 _MODELS: dict[str, type[Model]] = {
     "branches": Branch, "doctors": Doctor, "services": Service, "patients": Patient,
     "visits": Visit, "payments": Payment, "feedback": Feedback,
+    "packages": Package, "slots": Slot,
 }  # fmt: skip
 
 

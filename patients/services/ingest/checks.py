@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from zoneinfo import available_timezones
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import connection
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from patients.services.ingest.validation import Checked, Values
 
 CLOCK_SKEW = timedelta(days=2)
 IMPLIED_PREFIX = "visit:"
+WEB = URLValidator(schemes=["http", "https"])
 LOCK = 0x63697263  # "circ"; with the id of the source a key of advisory locks
 
 
@@ -57,13 +60,22 @@ def keep_last(checked: Checked) -> None:
 
 def branches(checked: Checked, source: Integration) -> None:
     known = timezones()
-    checked.reject(
-        {
-            position: {"timezone": [say("timezone")]}
-            for position, value in enumerate(checked.values)
-            if value["timezone"] and value["timezone"] not in known
-        }
-    )
+    wrong: dict[int, Errors] = {}
+    for position, value in enumerate(checked.values):
+        if value["timezone"] and value["timezone"] not in known:
+            wrong.setdefault(position, {})["timezone"] = [say("timezone")]
+        if value["review_url"] and not _web_address(value["review_url"]):
+            wrong.setdefault(position, {})["review_url"] = [say("address")]
+    checked.reject(wrong)
+
+
+def _web_address(text: str) -> bool:
+    """It will be a link in messages: nothing but http and https."""
+    try:
+        WEB(text)
+    except ValidationError:
+        return False
+    return True
 
 
 @lru_cache
@@ -80,6 +92,26 @@ def services(checked: Checked, source: Integration) -> None:
             position: {"min_age": [say("ages")]}
             for position, value in enumerate(checked.values)
             if value["min_age"] is not None and value["max_age"] is not None and value["min_age"] > value["max_age"]
+        }
+    )
+
+
+def packages(checked: Checked, source: Integration) -> None:
+    checked.reject(
+        {
+            position: {"expires_on": [say("package_days")]}
+            for position, value in enumerate(checked.values)
+            if value["expires_on"] is not None and value["expires_on"] < value["bought_on"]
+        }
+    )
+
+
+def slots(checked: Checked, source: Integration) -> None:
+    checked.reject(
+        {
+            position: {"free": [say("more_free")]}
+            for position, value in enumerate(checked.values)
+            if value["total"] is not None and value["free"] > value["total"]
         }
     )
 
@@ -174,6 +206,8 @@ RULES = {
     Resource.SERVICES: services,
     Resource.PAYMENTS: payments,
     Resource.PATIENTS: patients,
+    Resource.PACKAGES: packages,
+    Resource.SLOTS: slots,
 }
 
 

@@ -1,4 +1,4 @@
-"""The source withdraws a visit, a payment or a patient: the row stays, marked as deleted."""
+"""The source withdraws a visit, a payment, a patient or a package: the row stays, marked as deleted."""
 
 from django.db import connection, transaction
 
@@ -10,6 +10,7 @@ TABLES = {
     Resource.VISITS: "patients_visit",
     Resource.PAYMENTS: "patients_payment",
     Resource.PATIENTS: "patients_patient",
+    Resource.PACKAGES: "patients_package",
 }
 
 

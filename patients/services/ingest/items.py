@@ -17,7 +17,9 @@ from patients.services.ingest.types import (
     OptionalMoney,
     Quantity,
     Reference,
+    RequiredDay,
     Sex,
+    count,
     name,
     number,
     text,
@@ -31,12 +33,14 @@ class Item(BaseModel):
 
 
 class BranchItem(Item):
-    """A clinic at one address; its time zone decides on which day a visit happened."""
+    """A clinic at one address; its time zone decides on which day a visit happened. `review_url` is the page where
+    happy patients are asked for a public review."""
 
     external_id: ExternalId
     name: name(200)  # type: ignore[valid-type]
     city: text(100) = ""  # type: ignore[valid-type]
     timezone: text(64) = ""  # type: ignore[valid-type]
+    review_url: text(500) = ""  # type: ignore[valid-type]
     updated_at: OptionalMoment = None
 
 
@@ -144,3 +148,29 @@ class ConsentItem(Item):
     source: text(120) = ""  # type: ignore[valid-type]
     proof: text(200) = ""  # type: ignore[valid-type]
     at: Moment
+
+
+class PackageItem(Item):
+    """Sessions of a service paid in advance. Used ones are not posted: they are counted from completed visits."""
+
+    external_id: ExternalId
+    patient: ExternalId
+    service: Reference = None
+    name: text(300) = ""  # type: ignore[valid-type]
+    sessions: count(1, 10_000)  # type: ignore[valid-type]
+    bought_on: RequiredDay
+    expires_on: Day = None
+    updated_at: OptionalMoment = None
+
+
+class SlotItem(Item):
+    """How many appointments a branch, or one doctor of it, can still take on a day. Of a day that has both, the rows
+    without a doctor count."""
+
+    external_id: ExternalId
+    branch: ExternalId
+    doctor: Reference = None
+    day: RequiredDay
+    free: count(0, 100_000)  # type: ignore[valid-type]
+    total: number(0, 100_000) = None  # type: ignore[valid-type]
+    updated_at: OptionalMoment = None

@@ -101,8 +101,13 @@ MONEY = "numeric(12,2)"
 PLANS: dict[str, Plan] = {
     Resource.BRANCHES: Plan(
         table="patients_branch",
-        stage={"name": "text", "city": "text", "timezone": "text"},
-        columns={**_same("name"), **_said("city"), "timezone": "coalesce(s.timezone, own.timezone, %(zone)s)"},
+        stage={"name": "text", "city": "text", "timezone": "text", "review_url": "text"},
+        columns={
+            **_same("name"),
+            **_said("city"),
+            "timezone": "coalesce(s.timezone, own.timezone, %(zone)s)",
+            "review_url": "coalesce(s.review_url, own.review_url, '')",
+        },
         joins=_lookup("patients_branch", "own", "external_id"),
         stub=True,
         flag="old.timezone <> new.timezone",
@@ -216,5 +221,28 @@ PLANS: dict[str, Plan] = {
         },
         joins=_PATIENT + _VISIT + _WALL + _at("given_at", _WALL_ZONE),
         references=(("patient", "patients_patient"),),
+    ),
+    Resource.PACKAGES: Plan(
+        table="patients_package",
+        stage={
+            "patient": "text", "service": "text", "name": "text", "sessions": "int", "bought_on": "date",
+            "expires_on": "date",
+        },
+        columns={
+            "patient_id": _KEPT,
+            "service_id": "sv.id",
+            **_said("name"),
+            **_same("sessions", "bought_on", "expires_on"),
+        },
+        joins=_PATIENT + _lookup("patients_service", "sv", "service"),
+        references=(("patient", "patients_patient"), ("service", "patients_service")),
+        soft=True,
+    ),
+    Resource.SLOTS: Plan(
+        table="patients_slot",
+        stage={"branch": "text", "doctor": "text", "day": "date", "free": "int", "total": "int"},
+        columns={"branch_id": "b.id", "doctor_id": "d.id", **_same("day", "free", "total")},
+        joins=_BRANCH + _DOCTOR,
+        references=(("branch", "patients_branch"), ("doctor", "patients_doctor")),
     ),
 }  # fmt: skip

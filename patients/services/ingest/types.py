@@ -83,6 +83,12 @@ def number(minimum: float, maximum: float, kind: str = "number") -> Any:
     ]
 
 
+def count(minimum: int, maximum: int) -> Any:
+    """A whole number that must be there."""
+    schema = _said(core_schema.int_schema(strict=True, ge=minimum, le=maximum), "number")
+    return Annotated[int, _use(schema), WithJsonSchema({"type": "integer", "minimum": minimum, "maximum": maximum})]
+
+
 _money = _number("money", 0, MAX_MONEY)
 _MONEY_JSON = {"type": "number", "minimum": 0, "maximum": MAX_MONEY, "multipleOf": 0.01}
 
@@ -100,6 +106,11 @@ Day = Annotated[
     date | None,
     _use(core_schema.nullable_schema(_moment("date", DATE, core_schema.date_schema()))),
     WithJsonSchema({"type": "string", "format": "date", "nullable": True}),
+]
+RequiredDay = Annotated[
+    date,
+    _use(_moment("date", DATE, core_schema.date_schema())),
+    WithJsonSchema({"type": "string", "format": "date"}),
 ]
 Moment = Annotated[
     datetime,

@@ -24,6 +24,8 @@ MODELS: dict[str, type[models.Item]] = {
     Resource.PAYMENTS: models.PaymentItem,
     Resource.FEEDBACK: models.FeedbackItem,
     Resource.CONSENTS: models.ConsentItem,
+    Resource.PACKAGES: models.PackageItem,
+    Resource.SLOTS: models.SlotItem,
 }
 # Times that mean the clock on a branch's wall when they carry no offset.
 MOMENTS: dict[str, tuple[str, ...]] = {
