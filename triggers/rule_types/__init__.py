@@ -1,10 +1,14 @@
 """The types of rules, in the order in which they are offered."""
 
+from triggers.rule_types.appointment_reminder import AppointmentReminder
 from triggers.rule_types.base import STAGES, Clause, Params, Query, RuleType, Span
 
 __all__ = ["STAGES", "TYPES", "Clause", "Params", "Query", "RuleType", "Span", "of"]
 
-TYPES: dict[str, RuleType] = {}
+_OFFERED: tuple[type[RuleType], ...] = (
+    AppointmentReminder,
+)  # fmt: skip
+TYPES: dict[str, RuleType] = {kind.code: kind() for kind in _OFFERED}
 
 
 def of(code: str) -> RuleType:
