@@ -38,9 +38,10 @@ class TriggerRule(NamedMixin):
           └──────────► archived
 
     A live rule looks at two things in one transaction (services.looking): the stretch of time since it last looked
-    (`looked_until`), and the last weeks of patients whose facts have changed since (`horizon`: every transaction with a
-    smaller number has been seen). `salt` keeps the hold-out of one rule independent of another's; a patient is on the
-    same side every time. `code` is its name in commands. A rule that came with the installation keeps its `starter`.
+    (`looked_until`), and the last weeks of patients whose facts have changed since (`horizon`: the snapshot of the
+    database it looked at; what a transaction that is not in it has changed is new, however late it was committed).
+    `salt` keeps the hold-out of one rule independent of another's; a patient is on the same side every time. `code` is
+    its name in commands. A rule that came with the installation keeps its `starter`.
     """
 
     code = models.SlugField(_("code"), max_length=60, unique=True)
@@ -95,7 +96,7 @@ class TriggerRule(NamedMixin):
     enabled = models.BooleanField(_("on"), default=False)
     enabled_at = models.DateTimeField(_("switched on"), null=True, blank=True, editable=False)
     looked_until = models.DateTimeField(_("looked until"), null=True, blank=True, editable=False)
-    horizon = models.BigIntegerField(null=True, blank=True, editable=False)
+    horizon = models.TextField(blank=True, default="", editable=False)
     error = models.CharField(_("error"), max_length=200, blank=True, default="", editable=False)
     starter = models.SlugField(max_length=60, null=True, blank=True, unique=True, editable=False)
     archived_at = models.DateTimeField(_("archived"), null=True, blank=True, editable=False)
