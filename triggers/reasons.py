@@ -6,8 +6,8 @@ Steps that were planned have a row of the ledger, and its reason (campaigns.reas
 from django.utils.translation import gettext_lazy as _
 
 BEFORE_ON, LATE, COOLDOWN, HOLDOUT = "before_on", "late", "cooldown", "holdout"
-WITHDRAWN, STOPPED, LADDER_OVER, OVERTAKEN, GOAL_MET = (
-    "withdrawn", "stopped", "ladder_over", "overtaken", "goal_met",
+WITHDRAWN, STOPPED, LADDER_OVER, OVERTAKEN, GOAL_MET, RESENT, CHANGED = (
+    "withdrawn", "stopped", "ladder_over", "overtaken", "goal_met", "resent", "changed",
 )  # fmt: skip
 
 REASONS = {
@@ -16,8 +16,10 @@ REASONS = {
     COOLDOWN: _("too soon after the last messages of this rule"),
     HOLDOUT: _("belongs to the hold-out: gets nothing, to compare with"),
     WITHDRAWN: _("the occasion is no more: it was moved or cancelled"),
-    STOPPED: _("the rule was switched off, or its messages were changed"),
+    STOPPED: _("its ladder was stopped"),
+    CHANGED: _("the messages of the rule were changed"),
     OVERTAKEN: _("the next message of the ladder was due already"),
     GOAL_MET: _("has booked already"),
+    RESENT: _("sent again: the first time it may not have been sent"),
     LADDER_OVER: _("the messages of this rule have ended for this patient"),
 }
