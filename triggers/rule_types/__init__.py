@@ -1,14 +1,32 @@
 """The types of rules, in the order in which they are offered."""
 
+from triggers.rule_types.appointment_changed import AppointmentChanged
 from triggers.rule_types.appointment_reminder import AppointmentReminder
 from triggers.rule_types.base import STAGES, Clause, Params, Query, RuleType, Span
+from triggers.rule_types.missed_cycle import MissedCycle
+from triggers.rule_types.no_show import NoShow
+from triggers.rule_types.payment_received import PaymentReceived
+from triggers.rule_types.prescribed_return import PrescribedReturn
 from triggers.rule_types.recall import Recall
+from triggers.rule_types.review import Review
+from triggers.rule_types.segment_move import Falling, SegmentMove
+from triggers.rule_types.welcome import FirstVisit, Welcome
 
 __all__ = ["STAGES", "TYPES", "Clause", "Params", "Query", "RuleType", "Span", "of"]
 
 _OFFERED: tuple[type[RuleType], ...] = (
     Recall,
+    PrescribedReturn,
+    MissedCycle,
     AppointmentReminder,
+    AppointmentChanged,
+    NoShow,
+    Review,
+    PaymentReceived,
+    Welcome,
+    FirstVisit,
+    SegmentMove,
+    Falling,
 )  # fmt: skip
 TYPES: dict[str, RuleType] = {kind.code: kind() for kind in _OFFERED}
 
