@@ -133,6 +133,11 @@ class Message(models.Model):
                 name="message_says_why_not",
             ),
             models.CheckConstraint(condition=~Q(state="sent") | Q(sent_at__isnull=False), name="message_sent_has_time"),
+            # Whoever was, or may have been, written to is no comparison.
+            models.CheckConstraint(
+                condition=~Q(state="holdout") | Q(dispatcher=None, claimed_at=None, sent_at=None),
+                name="message_holdout_was_never_taken",
+            ),
         ]  # fmt: skip
         indexes = [
             models.Index(
