@@ -25,6 +25,7 @@ from campaigns.services.consents import channel_reach
 from campaigns.services.crediting import results
 from campaigns.services.running import standing
 from clinic_crm.celery import app
+from patients.locks import lock_connection
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
 from segmentation.services import memberships, metrics, scores, totals
@@ -80,17 +81,8 @@ def moment_of(as_of: datetime.date) -> datetime.datetime:
 
 @contextmanager
 def the_lock() -> Iterator[None]:
-    """Hold the night alone, or raise NightIsRunning.
-
-    A session-level advisory lock on a connection of its own: the server releases it when this process dies, however it
-    dies, and it survives the commits between the steps. Django's connection will not do (it may be closed and reopened
-    after CONN_MAX_AGE or an error, and the lock would be gone unnoticed). Behind a pooler in transaction mode a session
-    has no fixed server connection: point DATABASE_URL of the worker at PostgreSQL itself or at a session-mode pool.
-    """
-    params = connection.get_connection_params()
-    wanted = {key: params[key] for key in ("dbname", "user", "password", "host", "port") if params.get(key)}
-    options = {key: value for key, value in params.items() if key.startswith(("ssl", "connect_timeout", "service"))}
-    with psycopg.connect(**wanted, **options, autocommit=True, application_name="clinic_crm night") as held:
+    """Hold the night alone, or raise NightIsRunning."""
+    with lock_connection("night") as held:
         row = held.execute("SELECT pg_try_advisory_lock(%s)", [LOCK]).fetchone()
         if not row or not row[0]:
             raise NightIsRunning

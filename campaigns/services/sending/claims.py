@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from campaigns.models import Dispatcher, Message
 from campaigns.services.sending.settling import Outcome, settle
+from patients.locks import lock_connection
 
 log = logging.getLogger(__name__)
 LOCK = 0x64697370  # "disp", the first half of the advisory lock's key; the id of the dispatcher is the second
@@ -35,11 +36,13 @@ _DUE_OF_NOBODY = """
 SELECT FROM campaigns_message m WHERE m.channel = %(channel)s AND m.campaign_id IS NULL
     AND m.state IN ('planned', 'deferred') AND m.due_at <= %(now)s
 """
+# All of one campaign, or of none: with the campaign in front the order is that of the index message_due for both. By
+# due_at alone a hundred thousand rows of no campaign would be sorted for every batch.
 _TAKE = """
 WITH due AS (
     SELECT m.id FROM campaigns_message m
     WHERE m.channel = %(channel)s AND m.state IN ('planned', 'deferred') AND m.due_at <= %(now)s AND {whose}
-    ORDER BY m.due_at, m.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
+    ORDER BY m.campaign_id, m.due_at, m.id LIMIT %(size)s FOR UPDATE SKIP LOCKED
 )
 UPDATE campaigns_message m
 SET state = 'sending', reason = '', error = '', dispatcher_id = %(dispatcher)s, claimed_at = %(now)s,
@@ -51,9 +54,11 @@ _OF_CAMPAIGN = (
     "AND state = 'running')"
 )
 _OF_NOBODY = "m.campaign_id IS NULL"
+# The state in a CASE: only the look at each id is left, as in settling.
 _READY = """
 SELECT m.id FROM campaigns_message m LEFT JOIN campaigns_campaign c ON c.id = m.campaign_id
-WHERE m.id = ANY(%s) AND m.state = 'sending' AND m.dispatcher_id = %s AND (m.campaign_id IS NULL OR c.state = 'running')
+WHERE m.id = ANY(%s) AND CASE m.state WHEN 'sending' THEN m.dispatcher_id = %s ELSE false END
+    AND (m.campaign_id IS NULL OR c.state = 'running')
 """
 
 
@@ -62,7 +67,7 @@ class DeclaredDead(Exception):
 
 
 class Holding:
-    """The lock of a dispatcher, on a connection of its own (why: clinic_crm.nightly.the_lock)."""
+    """The lock of a dispatcher, on a connection of its own (why: patients.locks)."""
 
     def __init__(self, dispatcher_id: int) -> None:
         self.dispatcher_id = dispatcher_id
@@ -75,7 +80,7 @@ class Holding:
                 self._held.execute("SELECT 1")
                 return
             self.let_go()
-        self._held = lock_connection()
+        self._held = lock_connection("dispatch")
         self._held.execute("SELECT pg_advisory_lock(%s, %s)", [LOCK, self.dispatcher_id])
 
     def let_go(self) -> None:
@@ -85,14 +90,6 @@ class Holding:
                 # The server notices a closed connection a moment later; whoever looks now must see the lock free.
                 held.execute("SELECT pg_advisory_unlock(%s, %s)", [LOCK, self.dispatcher_id])
             held.close()
-
-
-def lock_connection() -> psycopg.Connection:
-    """A connection that is nobody else's: it lives as long as the lock on it is wanted."""
-    params = connection.get_connection_params()
-    wanted = {key: params[key] for key in ("dbname", "user", "password", "host", "port") if params.get(key)}
-    options = {key: value for key, value in params.items() if key.startswith(("ssl", "connect_timeout", "service"))}
-    return psycopg.connect(**wanted, **options, autocommit=True, application_name="clinic_crm dispatch")
 
 
 @contextlib.contextmanager

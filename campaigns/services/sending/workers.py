@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from campaigns.models import Channel, ChannelAccount
-from campaigns.services.sending.claims import lock_connection
+from patients.locks import lock_connection
 
 _PLACES = 0x706C6300  # "plc" and the number of the channel: the first half of the advisory lock's key
 _RATE = 300.0  # messages a second that keep one worker busy
@@ -48,7 +48,7 @@ def busy(channel: str) -> int:
 @contextlib.contextmanager
 def a_place(channel: str) -> Iterator[bool]:
     """Take one of the places of the channel for the block; False when all are taken."""
-    with lock_connection() as held:
+    with lock_connection("dispatch") as held:
         for number in range(settings.DISPATCH_WORKERS):
             row = held.execute("SELECT pg_try_advisory_lock(%s, %s)", [_key(channel), number]).fetchone()
             if row and row[0]:
