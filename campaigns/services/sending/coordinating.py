@@ -136,7 +136,8 @@ class Coordinator:
             self._asked = True
 
     def _room(self) -> int:
-        return max(LOT * (self._sessions + 1) - len(self._out), 0)
+        # What is answered leaves with the step that takes the next lot along: one transaction for both, not two.
+        return max(LOT * (self._sessions + 1) - (len(self._out) - len(self._answers)), 0)
 
     def _patience(self) -> float:
         """How long to wait for an event: not at all while a lot could go."""
