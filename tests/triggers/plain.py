@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from patients.models import Branch, Integration, Patient, Service, ServiceGroup, Visit, VisitItem
+from patients.models import Branch, Doctor, Integration, Patient, Service, ServiceGroup, Visit, VisitItem
 from tests.campaigns.making import make_branch, make_patients
 from triggers import rule_types
 from triggers.rule_types import Span
@@ -37,7 +37,7 @@ class Chance:
     people: int = 40
 
     def __post_init__(self) -> None:
-        chance = self.chance = random.Random(self.seed)
+        self.chance = random.Random(self.seed)
         source, _created = Integration.objects.get_or_create(code="test")
         self.group = ServiceGroup.objects.create(name=f"Группа {self.seed}")
         self.services = [
@@ -52,24 +52,33 @@ class Chance:
         for number in range(0, 9, 3):
             Patient.objects.filter(pk=self.patients[number].pk).update(merged_into=self.patients[number + 1])
         Patient.objects.filter(pk=self.patients[3].pk).update(merged_into=self.patients[1])
+        self.doctors = [
+            Doctor.objects.create(name=name, specialty=specialty, source=source, external_id=f"d{self.seed}-{name}")
+            for name, specialty in (("А", "косметолог"), ("Б", "косметолог"), ("В", "стоматолог"))
+        ]
         self._visits(source)
 
     def _visits(self, source: Integration) -> None:
         chance = self.chance
+        made, items = [], []
         for number in range(self.people * 12):
             day = START + chance.randrange(DAYS) * DAY
             if chance.random() < 0.3:
                 day = START + chance.randrange(DAYS // 15) * 15 * DAY  # several on one day
-            visit = Visit.objects.create(
+            visit = Visit(
                 patient=chance.choice(self.patients), branch=chance.choice([*self.branches, None]), starts_on=day,
                 starts_at=datetime.datetime.combine(day, datetime.time(chance.randrange(7, 15)), datetime.UTC),
                 status=chance.choices(["completed", "cancelled", "no_show", "booked"], [8, 1, 1, 1])[0],
+                doctor=chance.choice([*self.doctors, None]),
                 return_due_on=day + chance.randrange(0, 60) * DAY if chance.random() < 0.3 else None,
                 deleted_at=datetime.datetime(2026, 6, 1, tzinfo=datetime.UTC) if chance.random() < 0.05 else None,
                 source=source, external_id=f"v{self.seed}-{number}",
             )  # fmt: skip
+            made.append(visit)
             for service in chance.choices(self.services, k=chance.choice((1, 1, 2))):
-                VisitItem.objects.create(visit=visit, service=service, price=1000)
+                items.append(VisitItem(visit=visit, service=service, price=1000))
+        Visit.objects.bulk_create(made)
+        VisitItem.objects.bulk_create(items)
 
     def kept(self) -> dict[int, int]:
         return {pk: merged or pk for pk, merged in Patient.objects.values_list("pk", "merged_into")}

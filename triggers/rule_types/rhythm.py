@@ -128,7 +128,7 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
             u.anchor, greatest(u.starts_at, {visits.midnight(known_by, "u.branch_id")}) AS since,
             u.service_id, u.id AS visit_id, u.branch_id
         FROM ({own} {doctors if doctor_first else ""}) u
-        WHERE {not_again("u", known_by, _same(intervals, "u"), doctor_first=doctor_first)}
+        WHERE {_not_again("u", known_by, _same(intervals, "u"), doctor_first=doctor_first)}
             {_first_of_visit(intervals) if intervals.together else ""}
     """
     return Query(sql, {**visits.days(span), **intervals.values()})
@@ -138,16 +138,30 @@ NOTHING = """SELECT NULL::bigint AS patient_id, '' AS occasion, NULL::date AS an
     NULL::int AS service_id, NULL::bigint AS visit_id, NULL::int AS branch_id WHERE false"""
 
 
-def not_again(use: str, known_by: str, same: str = "true", *, doctor_first: bool = False) -> str:
-    """SQL: no completed visit (`x`; `same` narrows it) after the day of `use` (a row of visits) and before the day
-    `known_by`, nor one on the same day that counts instead."""
+def _not_again(use: str, known_by: str, same: str, *, doctor_first: bool) -> str:
+    """SQL: no later use of the service before the day `known_by`, nor one on the same day that counts instead."""
     rank = "(({0}.return_due_on > {0}.starts_on) IS TRUE, {0}.id)" if doctor_first else "({0}.id)"
-    again = f"""{RENDERED.format(v="x")} AND x.starts_on >= {use}.starts_on
+    return nothing_of_person(
+        use,
+        f"""{RENDERED.format(v="x")} AND x.starts_on >= {use}.starts_on
         AND x.starts_on < greatest({known_by}, {use}.starts_on + 1)
-        AND (x.starts_on > {use}.starts_on OR {rank.format("x")} > {rank.format(use)}) AND {same}"""
-    return f"""NOT EXISTS (SELECT FROM patients_visit x WHERE x.patient_id = {use}.patient_id AND {again})
+        AND (x.starts_on > {use}.starts_on OR {rank.format("x")} > {rank.format(use)}) AND {same}""",
+    )
+
+
+def not_since(use: str, known_by: str, same: str = "true") -> str:
+    """SQL: no completed visit (`x`; `same` narrows it) after the day of `use` and before the day `known_by`."""
+    return nothing_of_person(
+        use,
+        f"{RENDERED.format(v='x')} AND x.starts_on > {use}.starts_on AND x.starts_on < {known_by} AND {same}",
+    )
+
+
+def nothing_of_person(use: str, which: str) -> str:
+    """SQL: the person of `use` (a row with patient_id) has no visit `x` like this, under any card."""
+    return f"""NOT EXISTS (SELECT FROM patients_visit x WHERE x.patient_id = {use}.patient_id AND {which})
         AND NOT EXISTS (SELECT FROM {_OTHER_CARDS} c JOIN patients_visit x ON x.patient_id = c.other
-            WHERE c.card = {use}.patient_id AND {again})"""
+            WHERE c.card = {use}.patient_id AND {which})"""
 
 
 def _same(intervals: Intervals, use: str) -> str:
