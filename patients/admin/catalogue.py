@@ -1,8 +1,10 @@
 """What the clinic consists of: branches, doctors, services, acquisition channels with their monthly spend."""
 
 from django.contrib import admin
+from django.db.models import URLField
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, RelatedDropdownFilter
+from unfold.widgets import UnfoldAdminURLInputWidget
 
 from patients.admin.base import ConfigurationAdmin
 from patients.models import AcquisitionChannel, Branch, ChannelSpend, Doctor, Service, ServiceGroup
@@ -24,7 +26,8 @@ class BranchAdmin(SourcedAdmin):
     list_select_related = ["source"]
     search_fields = ["name", "city", "external_id"]
     autocomplete_fields = ["source"]
-    fields = ["name", "city", "timezone", *FROM_SOURCE]
+    fields = ["name", "city", "timezone", "review_url", *FROM_SOURCE]
+    formfield_overrides = {URLField: {"widget": UnfoldAdminURLInputWidget, "assume_scheme": "https"}}
 
 
 @admin.register(Doctor)

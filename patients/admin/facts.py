@@ -12,7 +12,7 @@ from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from patients.admin.base import FactAdmin
-from patients.models import Consent, Feedback, Patient, Payment, Visit, VisitItem
+from patients.models import Consent, Feedback, Patient, Payment, Visit, VisitChange, VisitItem
 from patients.selectors.contacts import masked
 
 
@@ -78,6 +78,22 @@ class VisitItemInline(TabularInline):
         return super().get_queryset(request).select_related("service")
 
 
+class VisitChangeInline(TabularInline):
+    """What has become of the appointment: moved, confirmed, cancelled, and when the portal learned of it."""
+
+    model = VisitChange
+    extra = 0
+    fields = ["at", "was_status", "status", "was_starts_at", "starts_at"]
+    ordering = ["at", "pk"]
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
 class PatientFactAdmin(FactAdmin):
     """Facts of one patient. Withdrawn ones are left out: the indexes by patient do not hold them."""
 
@@ -90,7 +106,7 @@ class VisitAdmin(PatientFactAdmin):
     list_display = ["starts_at", "patient", "branch", "doctor", "status", "amount", "discount", "source"]
     list_select_related = ["patient", "branch", "doctor", "source"]
     list_filter = [("starts_on", RangeDateFilter), ("status", ChoicesDropdownFilter)]
-    inlines = [VisitItemInline]
+    inlines = [VisitItemInline, VisitChangeInline]
 
 
 @admin.register(Payment)

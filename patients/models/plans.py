@@ -15,7 +15,8 @@ from patients.models.sources import SourcedModel
 class Package(SourcedModel):
     """Sessions of a service a patient has paid for in advance.
 
-    How many are used is counted from completed visits with the service since `bought_on`, up to `sessions`.
+    How many are used is counted from completed visits with the service since `bought_on`, up to `sessions`; see
+    patients.selectors.packages, which also says of several packages which one a visit has used.
     """
 
     patient = models.ForeignKey(Patient, models.CASCADE, related_name="packages", verbose_name=_("patient"))

@@ -184,7 +184,8 @@ FIELDS = [
     "external_id", "name", "city", "timezone", "specialty", "branch", "group", "price", "recall_days", "sensitive",
     "min_age", "sex", "last_name", "birth_date", "phone", "email", "guardian", "patient", "doctor", "starts_at",
     "status", "items", "visit", "paid_at", "amount", "kind", "score", "comment", "given_at", "channel", "purpose",
-    "granted", "at", "updated_at", "registered_at", "language",
+    "granted", "at", "updated_at", "registered_at", "language", "review_url", "sessions", "bought_on", "expires_on",
+    "service", "day", "free", "total",
 ]
 # fmt: on
 GOOD = {
@@ -196,6 +197,8 @@ GOOD = {
     "payments": {"external_id": "y", "patient": "p", "paid_at": "2026-01-01T00:00:00", "amount": 1},
     "feedback": {"external_id": "f", "patient": "p", "given_at": "2026-01-01T00:00:00"},
     "consents": word(1),
+    "packages": {"external_id": "k", "patient": "p", "service": "s", "sessions": 3, "bought_on": "2026-01-01"},
+    "slots": {"external_id": "t", "branch": "b", "day": "2026-01-01", "free": 3},
 }
 
 
