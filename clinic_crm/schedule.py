@@ -11,6 +11,7 @@ OFTEN = (
     ("Dispatch", "campaigns.tasks.dispatch_due", 5),
     ("Counts of campaigns", "campaigns.tasks.refresh_counts", 10),
     ("Check of campaigns", "campaigns.tasks.sweep", 60),
+    ("Rules", "triggers.tasks.fire", 15),
 )
 
 

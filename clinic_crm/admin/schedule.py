@@ -48,6 +48,7 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
             "Dispatch": pgettext("periodic job", "Dispatch"),
             "Counts of campaigns": pgettext("periodic job", "Counts of campaigns"),
             "Check of campaigns": pgettext("periodic job", "Check of campaigns"),
+            "Rules": pgettext("periodic job", "Rules"),
         }
         return ours.get(task.name, task.name)
 

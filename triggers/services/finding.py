@@ -68,9 +68,7 @@ def due_sql(
     return f"(({wall}) AT TIME ZONE {zone})"
 
 
-def found(
-    rule: TriggerRule, window: Window, among: str = "", *, steps: Sequence[TriggerStep] | None = None
-) -> Query:
+def found(rule: TriggerRule, window: Window, among: str = "", *, steps: Sequence[TriggerStep] | None = None) -> Query:
     """SELECT of COLUMNS: every occasion whose first step falls due in the window, for the rule's audience.
 
     `among` is a SELECT of patient ids that alone matter (its parameters are the caller's to add). A rule that was not
@@ -150,7 +148,8 @@ def _placed(kind: RuleType, occasions: str, merged: bool) -> str:
 def _conditions(rule: TriggerRule) -> tuple[str, dict[str, Any]]:
     """Branches, dates and segments of the rule, on the day of the first step by the branch's clock."""
     day = "(first_due AT TIME ZONE zone)::date"
-    lines, params = [], {}
+    lines: list[str] = []
+    params: dict[str, Any] = {}
     if rule.valid_from:
         lines.append(f"AND {day} >= %(e_valid_from)s")
         params["e_valid_from"] = rule.valid_from

@@ -42,7 +42,18 @@ class Look:
 def look_all(now: datetime.datetime, *, deep: bool = False) -> int:
     """Every rule that is on looks; returns how many occasions were new. One that fails keeps no other from looking."""
     rules = TriggerRule.objects.filter(enabled=True).order_by("-priority", "pk")
-    return sum(_looked(rule_id, now, deep) for rule_id in rules.values_list("pk", flat=True))
+    return sum(look_one(rule_id, now, deep=deep) for rule_id in rules.values_list("pk", flat=True))
+
+
+def look_one(rule_id: int, now: datetime.datetime, *, deep: bool = False) -> int:
+    """`look`, and a note on the rule when that fails: the next tick tries again."""
+    try:
+        return look(rule_id, now, deep=deep)
+    except Exception as error:
+        # The kind of error only: the database quotes rows in its details.
+        log.error("rule %s could not look: %s", rule_id, type(error).__name__)
+        TriggerRule.objects.filter(pk=rule_id).update(error=type(error).__name__)
+        return 0
 
 
 def look(rule_id: int, now: datetime.datetime, *, deep: bool = False) -> int:
@@ -100,16 +111,6 @@ def changed_since(horizon: str) -> list[int]:
             {"horizon": horizon},
         )
         return [row[0] for row in cursor.fetchall()]
-
-
-def _looked(rule_id: int, now: datetime.datetime, deep: bool) -> int:
-    try:
-        return look(rule_id, now, deep=deep)
-    except Exception as error:
-        # The kind of error only: the database quotes rows in its details.
-        log.error("rule %s could not look: %s", rule_id, type(error).__name__)
-        TriggerRule.objects.filter(pk=rule_id).update(error=type(error).__name__)
-        return 0
 
 
 def _anything_due(at: Look, after: datetime.datetime) -> bool:

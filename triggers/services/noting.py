@@ -1,7 +1,7 @@
 """Writing down what a rule has found: each occasion with its state and the fate of every step of its ladder."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -56,7 +56,7 @@ def judge(
     fates = [fates_of(rule, steps, row.due, now) for row in rows]
     alive = [number for number, fate in enumerate(fates) if any(state == Fate.WAITING for state, _why in fate)]
     occasions = [(rows[number].patient_id, rows[number].first_due) for number in alive]
-    resting = dict(zip(alive, cooled(occasions, rule.cooldown_days, _begun(rule, occasions)), strict=True))
+    resting = dict(zip(alive, cooled(occasions, rule.cooldown_days, begun(rule, occasions)), strict=True))
     judged = []
     for number, (row, fate) in enumerate(zip(rows, fates, strict=True)):
         if number not in resting:
@@ -90,6 +90,24 @@ def useful_until(step: TriggerStep, due: datetime.datetime) -> datetime.datetime
     return due + datetime.timedelta(hours=step.useful_hours)
 
 
+def begun(
+    rule: TriggerRule, occasions: Sequence[tuple[int, datetime.datetime]], other_than: Collection[str] = ()
+) -> dict[int, list[datetime.datetime]]:  # fmt: skip
+    """When the ladders of these patients began that may be too near; `other_than` are occasions that do not count."""
+    if not rule.cooldown_days or not occasions:
+        return {}
+    rest = datetime.timedelta(days=rule.cooldown_days)
+    known = Firing.objects.filter(
+        rule=rule, state__in=BEGUN, patient__in={patient for patient, _due in occasions},
+        first_due__gt=min(due for _patient, due in occasions) - rest,
+        first_due__lt=max(due for _patient, due in occasions) + rest,
+    ).exclude(occasion__in=other_than)  # fmt: skip
+    found: dict[int, list[datetime.datetime]] = {}
+    for patient, due in known.values_list("patient_id", "first_due"):
+        found.setdefault(patient, []).append(due)
+    return found
+
+
 def _all_skipped(fates: list[tuple[str, str]], reason: str) -> list[tuple[str, str]]:
     return [(Fate.SKIPPED.value, why or reason) for _state, why in fates]
 
@@ -111,32 +129,14 @@ def _new(
         )
         width = len(COLUMNS)
         while rows := cursor.fetchmany(AT_ONCE):
-            yield [Found(*row[:width], due=tuple(row[width:])) for row in rows]
-
-
-def _begun(
-    rule: TriggerRule, occasions: Sequence[tuple[int, datetime.datetime]]
-) -> dict[int, list[datetime.datetime]]:  # fmt: skip
-    """When the ladders of these patients began that may be too near."""
-    if not rule.cooldown_days or not occasions:
-        return {}
-    rest = datetime.timedelta(days=rule.cooldown_days)
-    known = Firing.objects.filter(
-        rule=rule, state__in=BEGUN, patient__in={patient for patient, _due in occasions},
-        first_due__gt=min(due for _patient, due in occasions) - rest,
-        first_due__lt=max(due for _patient, due in occasions) + rest,
-    )  # fmt: skip
-    begun: dict[int, list[datetime.datetime]] = {}
-    for patient, due in known.values_list("patient_id", "first_due"):
-        begun.setdefault(patient, []).append(due)
-    return begun
+            yield [Found(*row[:width], tuple(row[width:])) for row in rows]
 
 
 def _insert(
     rule: TriggerRule, steps: Sequence[TriggerStep], rows: Sequence[Found], judged: Sequence[Judged],
     now: datetime.datetime,
 ) -> int:  # fmt: skip
-    columns = {
+    columns: dict[str, Any] = {
         "patient": [row.patient_id for row in rows], "occasion": [row.occasion for row in rows],
         "state": [one.state for one in judged], "anchor": [row.anchor_at for row in rows],
         "since": [row.since for row in rows], "first_due": [row.first_due for row in rows],

@@ -13,7 +13,7 @@ def cooled(
     days: int,
     before: Mapping[Patient, Iterable[datetime.datetime]] | None = None,
 ) -> list[bool]:
-    """For each occasion (patient, when its first message falls due) whether it comes too soon after, or before, another.
+    """For each occasion (patient, when its first message falls due): does it come too soon after, or before, another?
 
     Earlier occasions go first, equal ones in the order given; whoever comes too soon begins no ladder and keeps nobody
     else from one. `before` are ladders begun already. Exactly `days` × 24 hours later is not too soon.

@@ -1,0 +1,23 @@
+"""What workers do for the rules. Arguments are ids; everything else is in the rows.
+
+Every task may come twice, late or never: the periodic one finds what was left lying.
+"""
+
+import logging
+
+from celery import shared_task
+from django.utils import timezone
+
+from triggers.services import ladders, looking
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="triggers.tasks.fire", ignore_result=True)
+def fire() -> None:
+    """The tick: every rule that is on looks, and what is due is planned. Two at once share the rules among them."""
+    now = timezone.now()
+    found = looking.look_all(now)
+    decided = ladders.plan_due(now)
+    if found or decided:
+        log.info("rules: %s occasions, %s messages decided", found, decided)
