@@ -3,6 +3,8 @@
 from typing import NamedTuple
 
 from patients.demo.bills import Items, Payments, Totals, items_and_totals, payments
+from patients.demo.changes import Changes, changes
+from patients.demo.courses import Packages, packages
 from patients.demo.people import People, people
 from patients.demo.plan import Plan
 from patients.demo.threads import Threads, threads_and_steps
@@ -22,6 +24,8 @@ class Block(NamedTuple):
     payments: Payments
     answers: Answers
     consents: Words
+    packages: Packages
+    changes: Changes
 
 
 def generate(plan: Plan, number: int) -> Block:
@@ -33,4 +37,6 @@ def generate(plan: Plan, number: int) -> Block:
     items, totals = items_and_totals(plan, who, threads, seen, rng)
     paid = payments(plan, who, threads, seen, totals, rng)
     said = answers(plan, who, seen, rng)
-    return Block(number, who, threads, seen, items, totals, paid, said, consents(plan, who, rng))
+    words = consents(plan, who, rng)
+    bought = packages(threads, seen, items, paid)
+    return Block(number, who, threads, seen, items, totals, paid, said, words, bought, changes(plan, who, seen, rng))

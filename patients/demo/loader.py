@@ -15,6 +15,7 @@ from psycopg import sql
 
 from patients.demo import binary, catalogue, tables
 from patients.demo.blocks import Block, generate
+from patients.demo.openings import post_slots
 from patients.demo.plan import Plan
 from patients.demo.rows import COLUMNS, Keys, Offsets, encoded
 from patients.models import (
@@ -66,8 +67,8 @@ def load(plan: Plan, progress: Progress | None = None) -> Offsets:
             offsets, registered = _load_blocks(plan, keys, frozen=big, tell=tell)
         tables.restart_sequences(names)
         _load_spend(plan, keys, registered)
-        _note_batches(keys, offsets)
         tables.analyze(names)
+        _note_batches(keys, offsets, post_slots(keys.source, plan.as_of))
     return offsets
 
 
@@ -129,7 +130,14 @@ def _load_catalogue() -> Keys:
         name: ServiceGroup.objects.get_or_create(name=name)[0] for name in {s.group: 0 for s in catalogue.SERVICES}
     }
     branches = [
-        Branch(source=source, external_id=b.code, name=b.name, city=b.city, timezone=b.timezone)
+        Branch(
+            source=source,
+            external_id=b.code,
+            name=b.name,
+            city=b.city,
+            timezone=b.timezone,
+            review_url=f"https://example.com/reviews/{b.code.lower()}",
+        )
         for b in catalogue.BRANCHES
     ]
     branch_keys = _kept(Branch, source, branches)
@@ -158,11 +166,12 @@ def _kept(model: type, source: Integration, wanted: list) -> np.ndarray:
     return np.array([found[row.external_id] for row in wanted])
 
 
-def _note_batches(keys: Keys, rows: Offsets) -> None:
+def _note_batches(keys: Keys, rows: Offsets, slots: int) -> None:
     """The data page says where the facts came from, as after the first transfer from a MIS."""
     counts = {
         Resource.PATIENTS: rows.patients, Resource.VISITS: rows.visits, Resource.PAYMENTS: rows.payments,
         Resource.FEEDBACK: rows.feedback, Resource.CONSENTS: rows.consents,
+        Resource.PACKAGES: rows.packages, Resource.SLOTS: slots,
     }  # fmt: skip
     IngestBatch.objects.bulk_create(
         IngestBatch(

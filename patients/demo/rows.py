@@ -27,6 +27,10 @@ COLUMNS = {
     "patients_payment": "id external_id source_id patient_id visit_id paid_at paid_on amount kind",
     "patients_feedback": "id external_id source_id patient_id visit_id score comment complaint given_at",
     "patients_consent": "id patient_id channel purpose granted text_version source at until",
+    "patients_package": (
+        "id external_id source_id patient_id service_id name sessions bought_on expires_on deleted_at"
+    ),
+    "patients_visitchange": "id visit_id patient_id was_status status was_starts_at starts_at at",
 }
 
 
@@ -49,6 +53,8 @@ class Offsets(NamedTuple):
     payments: int = 0
     feedback: int = 0
     consents: int = 0
+    packages: int = 0
+    changes: int = 0
 
     def after(self, block: Block) -> "Offsets":
         return Offsets(
@@ -58,6 +64,8 @@ class Offsets(NamedTuple):
             self.payments + len(block.payments.visit),
             self.feedback + len(block.answers.visit),
             self.consents + len(block.consents.patient),
+            self.packages + len(block.packages.patient),
+            self.changes + len(block.changes.visit),
         )
 
 
@@ -73,6 +81,8 @@ def encoded(block: Block, offsets: Offsets, keys: Keys) -> Chunks:
         ("patients_payment", len(block.payments.visit), _payments),
         ("patients_feedback", len(block.answers.visit), _feedback),
         ("patients_consent", len(block.consents.patient), _consents),
+        ("patients_package", len(block.packages.patient), _packages),
+        ("patients_visitchange", len(block.changes.visit), _changes),
     ):
         for part in b.slices(count):
             yield table, b.rows(columns(block, offsets, keys, part))
@@ -186,4 +196,34 @@ def _consents(block: Block, offsets: Offsets, _keys: Keys, part: slice) -> list[
         b.words(voices.OBTAINED_BY, words.source[part]),
         b.integers(words.at[part]),
         b.integers(words.until[part], null=words.until[part] == 0),
+    ]
+
+
+def _packages(block: Block, offsets: Offsets, keys: Keys, part: slice) -> list[b.Column]:
+    packages, ids = block.packages, _ids(offsets.packages, part)
+    return [
+        b.integers(ids),
+        b.numbered("K", ids, 8),
+        _source(keys, part),
+        b.integers(packages.patient[part] + offsets.patients + 1),
+        b.integers(keys.services[packages.service[part]], 4),
+        b.texts(packages.name[part]),
+        b.integers(packages.sessions[part], 4),
+        b.integers(packages.bought[part], 4),
+        b.integers(packages.expires[part], 4),
+        b.integers(packages.withdrawn_at[part], null=packages.withdrawn_at[part] == 0),
+    ]
+
+
+def _changes(block: Block, offsets: Offsets, _keys: Keys, part: slice) -> list[b.Column]:
+    changes = block.changes
+    return [
+        b.integers(_ids(offsets.changes, part)),
+        b.integers(changes.visit[part] + offsets.visits + 1),
+        b.integers(block.visits.patient[changes.visit[part]] + offsets.patients + 1),
+        b.words(STATUSES, changes.was_status[part]),
+        b.words(STATUSES, changes.status[part]),
+        b.integers(changes.was_starts_at[part]),
+        b.integers(changes.starts_at[part]),
+        b.integers(changes.at[part]),
     ]

@@ -18,6 +18,8 @@ FACT_TABLES = (
     "patients_payment",
     "patients_feedback",
     "patients_consent",
+    "patients_package",
+    "patients_visitchange",
 )
 
 _CONSTRAINTS = """

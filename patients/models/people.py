@@ -82,6 +82,10 @@ class Patient(SourcedModel, StubMixin):
             GinIndex(OpClass(F("search_text"), name="gin_trgm_ops"), name="patient_search"),
             models.Index(fields=["phone"], condition=~Q(phone=""), name="patient_household"),
             models.Index(fields=["last_name", "first_name", "id"], name="patient_by_name"),
+            # Newcomers, every few seconds.
+            models.Index(
+                fields=["registered_at"], condition=Q(registered_at__isnull=False), name="patient_by_registration"
+            ),
             # For the data page: wrong birth dates and cards without a description, without reading the table.
             models.Index(fields=["birth_date"], condition=Q(birth_date__isnull=False), name="patient_by_birth_date"),
             models.Index(fields=["id"], condition=Q(stub=True), name="patient_stubs"),

@@ -94,6 +94,14 @@ class VisitChange(models.Model):
         indexes = [
             models.Index(fields=["at"], include=["visit", "patient"], name="visitchange_by_time"),
             models.Index(fields=["visit", "at"], name="visitchange_of_visit"),
+            # Appointments that are no more, by the time they had: a reminder of them was right while they stood.
+            models.Index(
+                fields=["was_starts_at"],
+                include=["visit", "at"],
+                condition=Q(was_status__in=["booked", "confirmed"])
+                & (Q(status="cancelled") | ~Q(starts_at=F("was_starts_at"))),
+                name="visitchange_undone",
+            ),
         ]
 
     def __str__(self) -> str:

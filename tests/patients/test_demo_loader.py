@@ -13,12 +13,31 @@ from django.utils import translation
 
 from patients import demo
 from patients.demo import binary, catalogue, loader, tables
+from patients.demo.bills import PACKAGE
 from patients.demo.blocks import generate
 from patients.demo.plan import MINUTE_US
 from patients.demo.rows import COLUMNS
-from patients.models import ChangedPatient, ChannelSpend, Consent, Feedback, Patient, Payment, Service, Visit, VisitItem
+from patients.demo.visits import COMPLETED
+from patients.models import (
+    ChangedPatient,
+    ChannelSpend,
+    Consent,
+    Feedback,
+    Package,
+    Patient,
+    Payment,
+    Service,
+    Slot,
+    Visit,
+    VisitChange,
+    VisitItem,
+)
+from patients.selectors.capacity import free_slots_sql
+from patients.selectors.packages import sessions_sql
 
 AS_OF = datetime.date(2026, 3, 2)
+
+FACTS = (Patient, Visit, VisitItem, Payment, Feedback, Consent, Package, VisitChange)
 
 
 def rows_of(table: str) -> str:
@@ -61,7 +80,7 @@ def counts(django_db_setup, django_db_blocker):
 @pytest.mark.django_db
 class TestSmallClinic:
     def test_all_rows_arrive_and_agree_with_each_other(self, counts):
-        found = [model.objects.count() for model in (Patient, Visit, VisitItem, Payment, Feedback, Consent)]
+        found = [model.objects.count() for model in FACTS]
         assert found == list(counts)
         assert counts.patients == 400 and counts.visits > 2_000
         wrong = Visit.objects.annotate(
@@ -99,6 +118,38 @@ class TestSmallClinic:
         patient.city = "Тверь"
         patient.save()
         assert set(ChangedPatient.objects.values_list("patient", flat=True)) == {patient.pk}
+
+    def test_packages_are_used_up_by_their_courses(self):
+        """Every completed visit of a course is a session of its package, the first one included."""
+        block = generate(demo.Plan(400, 3, 7, AS_OF), 0)
+        packages = Package.objects.filter(deleted_at__isnull=True).count()
+        course = (block.threads.course > 0)[block.visits.thread] & (block.visits.status == COMPLETED)
+        kept = np.flatnonzero(block.payments.kind == PACKAGE)
+        paid = np.isin(block.visits.thread, block.visits.thread[block.payments.visit[kept]])
+        used = only(f"SELECT count(*) FROM ({sessions_sql()}) AS used")
+        withdrawn = len(kept) - packages
+        assert len(kept) > 15
+        assert 0 <= int((course & paid).sum()) - used <= 8 * withdrawn + 2  # two may lie after a year
+        assert only(f"SELECT min(left_over) FROM ({sessions_sql()}) AS used") == 0
+        assert Payment.objects.filter(kind="package").count() == len(kept)
+
+    def test_what_became_of_appointments_ends_as_they_stand_now(self):
+        latest = VisitChange.objects.order_by("visit", "-at").distinct("visit").select_related("visit")
+        for change in latest:
+            assert change.starts_at == change.visit.starts_at and change.patient_id == change.visit.patient_id
+            assert change.status in {change.visit.status, "booked"}
+        counted = dict(VisitChange.objects.values_list("status").annotate(n=Count("pk")))
+        assert min(counted[status] for status in ("booked", "confirmed", "cancelled", "no_show")) >= 3
+        assert not VisitChange.objects.filter(was_status=F("status"), was_starts_at=F("starts_at")).exists()
+        assert VisitChange.objects.latest("at").at < datetime.datetime(2026, 3, 1, 21, tzinfo=datetime.UTC)
+
+    def test_the_clinics_of_moscow_post_their_free_slots_and_the_other_is_estimated(self):
+        assert set(Slot.objects.values_list("branch__external_id", flat=True)) == {"B1", "B2"}
+        assert Slot.objects.filter(day__gte=AS_OF, day__lt=AS_OF + datetime.timedelta(days=14)).count() > 50
+        asked = f"""SELECT b.id AS branch_id, d::date AS day, date '{AS_OF}' AS asked_on FROM patients_branch b,
+            generate_series(date '{AS_OF}', date '{AS_OF}' + 6, '1 day') d"""
+        sql = f"SELECT count(*) FILTER (WHERE free > 0) FROM ({free_slots_sql(asked)}) f WHERE {{}}posted"
+        assert only(sql.format("")) >= 10 and only(sql.format("NOT ")) >= 2
 
     def test_ids_go_on_after_the_loaded_ones(self):
         source = Patient.objects.first().source
