@@ -10,7 +10,7 @@ NO_ADDRESS, MINOR, NO_CONSENT, SUPPRESSED_ADDRESS = "no_address", "minor", "no_c
 OTHER_BRANCH, GOAL_MET, HOUSEHOLD, CAP_PERSON, CAP_ADDRESS = (
     "other_branch", "goal_met", "household", "cap_person", "cap_address",
 )  # fmt: skip
-NO_TEXT, GONE, LATE = "no_text", "gone", "late"
+NO_TEXT, GONE, LATE, WITHDRAWN = "no_text", "gone", "late", "withdrawn"
 QUIET_HOURS, DAILY_LIMIT, NOT_ACCEPTED_YET = "quiet_hours", "daily_limit", "not_accepted_yet"
 STOPPED, REFUSED, NOT_RENDERED, CHANNEL_FAILED, INTERRUPTED, NO_ANSWER = (
     "stopped", "refused", "not_rendered", "channel_failed", "interrupted", "no_answer",
@@ -24,6 +24,7 @@ REASONS = {
     NO_CONSENT: _("has not agreed to advertising"),
     SUPPRESSED_ADDRESS: _("the address is suppressed: it bounced, complained or unsubscribed"),
     GOAL_MET: _("has booked already"),
+    WITHDRAWN: _("the occasion is no more: it was moved or cancelled"),
     HOUSEHOLD: _("another family member with the same address is written to"),
     NO_TEXT: _("no text in a language of the patient"),
     LATE: _("no longer useful"),
@@ -32,7 +33,7 @@ REASONS = {
     QUIET_HOURS: _("night at the patient's: waits for the morning"),
     DAILY_LIMIT: _("the daily limit is reached: waits for the next day"),
     NOT_ACCEPTED_YET: _("the provider asked to try again later"),
-    STOPPED: _("the campaign was stopped"),
+    STOPPED: _("the campaign or the rule was stopped"),
     REFUSED: _("the provider refused the address"),
     NOT_RENDERED: _("the text could not be written for this patient"),
     CHANNEL_FAILED: _("the provider failed"),

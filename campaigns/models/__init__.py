@@ -5,7 +5,7 @@ from campaigns.models.calls import CallAttempt, CallTask
 from campaigns.models.campaigns import Campaign, Variant, VariantTemplate, VariantText
 from campaigns.models.checks import CampaignCheck
 from campaigns.models.consent_texts import ConsentText
-from campaigns.models.content import Channel, Offer, Purpose, Template, TemplateText
+from campaigns.models.content import Channel, Language, Offer, Purpose, Template, TemplateText
 from campaigns.models.ledger import Dispatcher, Link, Message, MessageEvent
 from campaigns.models.mailbox import CaughtMessage
 from campaigns.models.policy import ChannelAccount, Policy
@@ -27,6 +27,7 @@ __all__ = [
     "ChannelReach",
     "ConsentText",
     "Dispatcher",
+    "Language",
     "Link",
     "Message",
     "MessageEvent",

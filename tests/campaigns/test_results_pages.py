@@ -263,7 +263,7 @@ def test_every_decision_comes_with_its_reason() -> None:
         ("suppressed", {"reason": "no_consent"}, "Not sent: has not agreed to advertising."),
         ("deferred", {"reason": "quiet_hours"}, "Night at the patient&#x27;s: waits for the morning."),
         ("unknown", {}, "May have been sent: the process died while sending"),
-        ("cancelled", {}, "Not sent: the campaign was stopped."),
+        ("cancelled", {}, "Not sent: the campaign or the rule was stopped."),
     ):
         campaign = make_campaign(state="running", launched_at=now)
         make_message(patient, campaign=campaign, state=state, at=now, **fields)

@@ -53,6 +53,8 @@ class Firing(models.Model):
         Visit, models.SET_NULL, null=True, related_name="+", verbose_name=_("visit"), db_index=False
     )
     found_at = models.DateTimeField(_("found"))
+    # When its first message was planned: new ladders of a day are counted by it.
+    begun_at = models.DateTimeField(_("begun"), null=True)
     closed_at = models.DateTimeField(_("closed"), null=True)
 
     class Meta:
@@ -70,6 +72,9 @@ class Firing(models.Model):
             models.Index(fields=["patient", "first_due"], name="firing_of_patient"),
             models.Index(fields=["rule"], condition=Q(state="open"), name="firing_open"),
             models.Index(fields=["visit"], condition=Q(visit__isnull=False), name="firing_of_visit"),
+            models.Index(
+                fields=["begun_at"], include=["rule", "branch"], condition=Q(begun_at__isnull=False), name="firing_begun"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -38,32 +38,37 @@ class Query(NamedTuple):
 
 
 def decisions(
-    rule: Rules, candidates: str, now: datetime.datetime, *, settled: bool = False, known: bool = True
-) -> Query:
+    rule: Rules, candidates: str, now: datetime.datetime, *, settled: bool = False, known: bool = True, keep: str = "",
+    moment: str = "",
+) -> Query:  # fmt: skip
     """The SELECT with one row per candidate.
 
     `candidates` selects patient_id; for messages that exist (`settled`) also message_id, variant_id and since (when it
     was planned), and text and household are judged by the row itself. `known`: the campaign has rows in the ledger.
+    `keep`: a further column of the candidates, for who asks about one patient twice. `moment`: the column of the
+    candidates with the moment each is asked about, instead of `now`: consents and ages are those of then, and one
+    message per address means one at that moment.
 
     Columns: those of the candidates, reader_id, branch_id, channel, address_key, variant_id, text_id, last_visit_on,
     digest, reason ("" = may be written to), held_out.
     """
     params: dict[str, Any] = {
         "now": now, "salt": rule.salt, "purpose": rule.purpose, "campaign": rule.campaign_id,
-        "adult_born": _years_before(timezone.localdate(now), ADULT_AT),
+        "adult_born": _years_before(timezone.localdate(now), ADULT_AT), "home_zone": settings.TIME_ZONE,
         "language": settings.LANGUAGE_CODE[:2],
         "goal_service": rule.goal_service_id, "goal_group": rule.goal_group_id,
     }  # fmt: skip
     parts = [
         f"candidate AS ({candidates})",
         # OFFSET 0 keeps the planner from computing an expression anew wherever a later step names it.
-        f"person AS ({_person(settled)} OFFSET 0)",
-        f"way AS ({_way(rule, settled)} OFFSET 0)",
+        f"person AS ({_person(settled, moment)} OFFSET 0)",
+        f"way AS ({_way(rule, settled, moment)} OFFSET 0)",
         f"decided AS ({_decided(rule, settled, params)} OFFSET 0)",
-        f"merged AS ({_merged(settled, known)})",
+        f"merged AS ({_merged(rule, settled, known, moment)})",
     ]
     extra = "message_id, useful_until, held_address, held_reader, house_waits," if settled else "digest, last_visit_on,"
-    final = f"""SELECT patient_id, {extra} reader_id, branch_id, variant_id, channel, address_key, text_id,
+    kept = f"{keep}," if keep else ""
+    final = f"""SELECT patient_id, {kept} {extra} reader_id, branch_id, variant_id, channel, address_key, text_id,
         CASE WHEN reason = '' AND in_house THEN '{reasons.HOUSEHOLD}'
              WHEN reason = '' AND channel IS NULL THEN '{reasons.NO_TEXT}' ELSE reason END AS reason"""
     if not settled:
@@ -71,9 +76,12 @@ def decisions(
     return Query(f"WITH {', '.join(parts)} {final} FROM merged", params)
 
 
-def _person(settled: bool) -> str:
+def _person(settled: bool, moment: str) -> str:
     """Who reads: the guardian of a minor, or of an adult without an address; else the patient."""
-    minor = "coalesce({}.birth_date > %(adult_born)s, false)"
+    born = "%(adult_born)s"
+    if moment:  # PostgreSQL takes 29 February back to the 28th, as _years_before does
+        born = f"(c.{moment} AT TIME ZONE %(home_zone)s)::date - interval '{ADULT_AT} years'"
+    minor = f"coalesce({{}}.birth_date > {born}, false)"
     digest = "" if settled else f"{DIGEST_SQL.format(patient='c.patient_id')} AS digest,"
     return f"""
         SELECT c.*, {digest}
@@ -98,7 +106,7 @@ def _person(settled: bool) -> str:
     """
 
 
-def _way(rule: Rules, settled: bool) -> str:
+def _way(rule: Rules, settled: bool, moment: str) -> str:
     """Per channel the obstacle (1 … 4; 0 = free) and the address."""
     variant = "" if settled else f", {_variant(rule)} AS variant_id"
     columns = []
@@ -106,7 +114,7 @@ def _way(rule: Rules, settled: bool) -> str:
         address = "email" if channel == Channel.EMAIL else "phone"
         key = f"hashtextextended(lower({address}), 0)"
         text = "false" if settled else f"{_text(rule, channel)} IS NULL"
-        columns.append(f"""CASE WHEN {address} = '' THEN 1 WHEN {_denied(rule, channel, settled)} THEN 2
+        columns.append(f"""CASE WHEN {address} = '' THEN 1 WHEN {_denied(rule, channel, settled, moment)} THEN 2
             WHEN {_suppressed(rule, channel, key, settled)} THEN 3 WHEN {text} THEN 4 ELSE 0 END AS way{number}""")
     inner = f"(SELECT *{variant} FROM person OFFSET 0)"
     return f"SELECT *, {', '.join(columns)} FROM {inner} person"
@@ -139,14 +147,17 @@ def _decided(rule: Rules, settled: bool, params: dict[str, Any]) -> str:
     """
 
 
-def _merged(settled: bool, known: bool) -> str:
+def _merged(rule: Rules, settled: bool, known: bool, moment: str) -> str:
     """One message per address: to the reader's own card first, then to whoever came last, then the older card."""
     if settled:
         return _merged_in_hand(known)
+    if not rule.one_per_address:
+        return "SELECT d.*, false AS in_house FROM decided d"
     taken = f"OR {_of_address('true')}" if known else ""
+    at_once = f", d.{moment}" if moment else ""
     return f"""
         SELECT d.*, d.reason = '' AND d.address_key IS NOT NULL AND (row_number() OVER (
-            PARTITION BY d.reason = '', d.address_key
+            PARTITION BY d.reason = '', d.address_key{at_once}
             ORDER BY (d.reader_id = d.patient_id) DESC, d.last_visit_on DESC NULLS LAST, d.patient_id
         ) > 1 {taken}) AS in_house FROM decided d
     """
@@ -176,11 +187,13 @@ def _of_address(which: str) -> str:
     ) m WHERE m.campaign_id = %(campaign)s AND {which})"""
 
 
-def _denied(rule: Rules, channel: str, settled: bool) -> str:
+def _denied(rule: Rules, channel: str, settled: bool, moment: str) -> str:
     """Advertising needs the reader's word, and nobody's refusal; a service message only must not be refused."""
+    then = f"person.{moment}" if moment else "%(now)s"
     word = (
         "EXISTS (SELECT FROM patients_consent k WHERE k.patient_id = {whose} AND k.channel = '{channel}' "
-        "AND k.purpose = %(purpose)s AND {granted} AND k.at <= %(now)s AND (k.until IS NULL OR k.until > %(now)s)"
+        "AND k.purpose = %(purpose)s AND {granted} "
+        f"AND k.at <= {then} AND (k.until IS NULL OR k.until > {then})"
         f"{_fence(settled)})"
     )
 

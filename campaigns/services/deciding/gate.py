@@ -2,7 +2,7 @@
 
 import datetime
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +26,18 @@ class Verdict:
     due_at: datetime.datetime | None = None
 
 
+Asked = Callable[[Sequence[int], datetime.datetime], dict[int, Verdict]]
+_also: list[Asked] = []
+
+
+def also_ask(verdicts: Asked) -> Asked:
+    """Ask this too about messages of no campaign: an app above this one knows what they are about. Told twice, it is
+    asked once."""
+    if verdicts not in _also:
+        _also.append(verdicts)
+    return verdicts
+
+
 def recheck(ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
     """Which of these messages, claimed by their dispatcher, may not go now, and why.
 
@@ -43,6 +55,11 @@ def recheck(ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
             verdicts.update(dict.fromkeys(some, Verdict(reasons.STOPPED)))
             continue
         verdicts.update(_judged(rule, some, ids, now))
+        if campaign is None:
+            for ask in _also:
+                # What is final outweighs what waits.
+                open_ = [pk for pk in some if pk not in verdicts or verdicts[pk].due_at]
+                verdicts.update(ask(open_, now) if open_ else {})
     return verdicts
 
 

@@ -41,6 +41,8 @@ class Rules:
     cap_days: int
     quiet_from: datetime.time
     quiet_until: datetime.time
+    # False: what is about a person's own appointment is not said to the family once for all.
+    one_per_address: bool = True
 
     @property
     def marketing(self) -> bool:

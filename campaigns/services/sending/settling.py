@@ -18,6 +18,7 @@ REACHED = (State.SENT, State.UNKNOWN)
 _STATE_OF = {
     reasons.LATE: State.EXPIRED,
     reasons.GOAL_MET: State.CANCELLED,
+    reasons.WITHDRAWN: State.CANCELLED,
     reasons.GONE: State.CANCELLED,
     reasons.STOPPED: State.CANCELLED,
 }

@@ -1,0 +1,45 @@
+"""The last look at a message of a ladder, right before it is sent: hours may lie between planning and sending."""
+
+import datetime
+from collections.abc import Sequence
+
+from django.db import connection
+
+from campaigns import reasons
+from campaigns.services.deciding.gate import Verdict
+from triggers import rule_types
+from triggers.models import FiringStep, TriggerRule
+from triggers.services import goals
+
+_LOOK = """
+SELECT fs.message_id, fs.id, CASE WHEN f.state = 'stopped' THEN '{stopped}'
+    WHEN f.state = 'withdrawn' OR {withdrawn} THEN '{withdrawn_reason}'
+    WHEN {met} THEN '{goal_met}' ELSE '' END
+FROM triggers_firingstep fs JOIN triggers_firing f ON f.id = fs.firing_id
+WHERE fs.message_id = ANY(%(messages)s) AND f.rule_id = %(rule)s
+"""
+
+
+def verdicts(message_ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
+    """Which of these messages may not go, for good: its ladder was stopped, its occasion is no more, its goal is met.
+    A step whose goal is met is held: should the appointment be cancelled while it is of use, it goes on."""
+    steps = FiringStep.objects.filter(message__in=message_ids)
+    found: dict[int, Verdict] = {}
+    for rule in TriggerRule.objects.filter(pk__in=steps.values("firing__rule").distinct()):
+        found.update(_of_rule(rule, message_ids, now))
+    return found
+
+
+def _of_rule(rule: TriggerRule, message_ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
+    kind = rule_types.TYPES.get(rule.rule_type)
+    sql = _LOOK.format(
+        stopped=reasons.STOPPED, withdrawn_reason=reasons.WITHDRAWN, goal_met=reasons.GOAL_MET,
+        withdrawn=kind.withdrawn(rule.params) if kind else "false", met=goals.met("f", rule=rule),
+    )  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"messages": list(message_ids), "rule": rule.pk, "now": now})
+        rows = [row for row in cursor.fetchall() if row[2]]
+    held = [step for _message, step, reason in rows if reason == reasons.GOAL_MET]
+    if held:
+        FiringStep.objects.filter(pk__in=held, state=FiringStep.State.PLANNED).update(state=FiringStep.State.HELD)
+    return {message: Verdict(reason) for message, _step, reason in rows}
