@@ -3,6 +3,8 @@
 from triggers.rule_types.appointment_changed import AppointmentChanged
 from triggers.rule_types.appointment_reminder import AppointmentReminder
 from triggers.rule_types.base import STAGES, Clause, Params, Query, RuleType, Span
+from triggers.rule_types.birthday import Birthday
+from triggers.rule_types.life_map import LifeMap
 from triggers.rule_types.missed_cycle import MissedCycle
 from triggers.rule_types.no_show import NoShow
 from triggers.rule_types.payment_received import PaymentReceived
@@ -18,6 +20,8 @@ _OFFERED: tuple[type[RuleType], ...] = (
     Recall,
     PrescribedReturn,
     MissedCycle,
+    Birthday,
+    LifeMap,
     AppointmentReminder,
     AppointmentChanged,
     NoShow,
