@@ -40,17 +40,13 @@ class InOneSegmentation(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        chosen = cleaned.get("segmentation")
+        chosen: Any = cleaned.get("segmentation")
         for name in ("out_of", "into") if chosen else ():
-            strangers = [segment for segment in cleaned.get(name) or () if segment.segmentation_id != chosen.pk]
+            own = set(Segment.objects.filter(segmentation=chosen).values_list("pk", flat=True))
+            strangers = [segment for segment in cleaned.get(name) or () if segment.pk not in own]
             if strangers:
-                self.add_error(
-                    name,
-                    ValidationError(
-                        _("%(segment)s is not a segment of %(segmentation)s."),
-                        params={"segment": strangers[0], "segmentation": chosen},
-                    ),
-                )
+                message = _("%(segment)s is not a segment of %(segmentation)s.")
+                self.add_error(name, ValidationError(message, params={"segment": strangers[0], "segmentation": chosen}))
         return cleaned
 
 
