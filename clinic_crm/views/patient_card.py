@@ -15,6 +15,7 @@ from patients.access import requires
 from patients.models import Consent, Patient
 from patients.selectors.contacts import masked, readable_phone
 from patients.selectors.household import household
+from patients.selectors.packages import packages_of
 from patients.selectors.timeline import Key, timeline
 from patients.wording import day, days, money, number
 from segmentation.models import Metrics, Score, Segment, Segmentation, ServiceRhythm
@@ -56,6 +57,7 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
         "why": explain.explain(metrics, score, night, segmentations, segments),
         "household": household(patient, "metrics"),
         "rhythms": ServiceRhythm.objects.filter(patient=pk).select_related("service").order_by("-last_on")[:30],
+        "packages": packages_of(pk, timezone.localdate()),
         "moves": explain.moves_of(pk),
         "consents": consents(pk),
         "timeline": timeline(pk, Key.parse(request.GET.get("after", ""))),

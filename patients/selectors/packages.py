@@ -15,8 +15,9 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db import connection
+from django.db.models import Q
 
-from patients.models import Package, Patient
+from patients.models import Package
 
 _TURNS = "PARTITION BY patient_id, service_id ORDER BY day, kind, id"
 _TAPE = "PARTITION BY patient_id, service_id, tape ORDER BY day, kind, id"
@@ -101,8 +102,8 @@ class Standing:
 
 def packages_of(patient_id: int, today: dt.date) -> list[Standing]:
     """The packages of a patient and of the cards merged into theirs: those still of use first, then the newest."""
-    cards = [patient_id, *Patient.objects.filter(merged_into=patient_id).values_list("pk", flat=True)]
-    bought = Package.objects.filter(patient__in=cards, deleted_at__isnull=True, bought_on__lte=today)
+    own = Q(patient=patient_id) | Q(patient__merged_into=patient_id)
+    bought = Package.objects.filter(own, deleted_at__isnull=True, bought_on__lte=today)
     packages = list(bought.select_related("service").order_by("-bought_on", "-pk"))
     if not packages:
         return []

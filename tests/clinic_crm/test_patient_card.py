@@ -8,10 +8,24 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import strip_tags
 
 from clinic_crm.nightly import run_night
 from clinic_crm.roles import sync_roles
-from patients.models import Branch, Consent, Doctor, Feedback, Integration, Patient, Payment, Service, Visit, VisitItem
+from patients.models import (
+    Branch,
+    Consent,
+    Doctor,
+    Feedback,
+    Integration,
+    Package,
+    Patient,
+    Payment,
+    Service,
+    Visit,
+    VisitItem,
+)
 from patients.selectors.timeline import Key, timeline
 from segmentation.models import Metrics, Score, Segmentation
 from segmentation.selectors import explain
@@ -246,3 +260,25 @@ def test_the_list_is_paged_by_key_there_and_back(source: Integration) -> None:
     assert not third.context["next_url"]
     back = client.get(reverse("patients") + third.context["previous_url"])
     assert [row.patient.pk for row in back.context["rows"]] == [row.patient.pk for row in second.context["rows"]]
+
+
+def test_the_card_says_what_is_left_of_packages_and_until_when(source: Integration) -> None:
+    """Of five sessions bought two visits ago two are used; who has no package sees no such card."""
+    patient = patient_with(source, "1", 3)
+    client = reader("manager")
+    assert "sessions left" not in client.get(reverse("patient", args=[patient.pk])).content.decode()
+    own = {"source": source, "patient": patient, "service": Service.objects.get()}
+    today = timezone.localdate()
+    first = VisitItem.objects.order_by("-visit__starts_on")[1].visit.starts_on
+    Package.objects.create(
+        external_id="k", name="Курс чистки", sessions=5, bought_on=first, expires_on=today + dt.timedelta(days=9), **own
+    )
+    Package.objects.create(
+        external_id="old", sessions=2, bought_on=dt.date(2020, 1, 1), expires_on=dt.date(2020, 3, 1), **own
+    )
+    Package.objects.create(external_id="gone", sessions=7, bought_on=first, deleted_at=timezone.now(), **own)
+    page = client.get(reverse("patient", args=[patient.pk])).content.decode()
+    words = " ".join(strip_tags(page).split())
+    assert f"Курс чистки sensitive 3 sessions left of 5, of use until {today + dt.timedelta(days=9):%Y-%m-%d}" in words
+    assert "2 sessions left of 2, ended on 2020-03-01" in words
+    assert "of 7" not in words
