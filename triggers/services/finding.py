@@ -173,9 +173,9 @@ def _conditions(rule: TriggerRule) -> tuple[str, dict[str, Any]]:
 
 def _every_card(among: str) -> str:
     """All cards of the people whose cards these are: facts of a merged card count for the card that is kept."""
-    return f"""SELECT every.id FROM patients_patient some
-        JOIN patients_patient every ON coalesce(every.merged_into_id, every.id) = coalesce(some.merged_into_id, some.id)
-        WHERE some.id IN ({among})"""
+    return f"""SELECT card.id FROM patients_patient named
+        JOIN patients_patient card ON coalesce(card.merged_into_id, card.id) = coalesce(named.merged_into_id, named.id)
+        WHERE named.id IN ({among})"""
 
 
 def _distinct(merged: bool) -> str:

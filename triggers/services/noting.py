@@ -129,7 +129,7 @@ def _new(
         )
         width = len(COLUMNS)
         while rows := cursor.fetchmany(AT_ONCE):
-            yield [Found(*row[:width], tuple(row[width:])) for row in rows]
+            yield [Found._make((*row[:width], tuple(row[width:]))) for row in rows]
 
 
 def _insert(

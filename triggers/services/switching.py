@@ -22,7 +22,17 @@ from triggers.selectors.ladder import Draft
 from triggers.services import finding, looking, moving
 from triggers.services.fitness import problems
 
-__all__ = ["SWITCH", "NotAllowed", "archive", "problems", "save_steps", "switch_off", "switch_on", "unarchive"]
+__all__ = [
+    "SWITCH",
+    "NotAllowed",
+    "archive",
+    "look_again",
+    "problems",
+    "save_steps",
+    "switch_off",
+    "switch_on",
+    "unarchive",
+]
 
 SWITCH = "triggers.switch_triggerrule"
 State, Fate = Firing.State, FiringStep.State
@@ -103,10 +113,12 @@ def save_steps(
             _stop_ladders(held, now)
         elif ladders == "new":
             moving.move(held, new, now)
-        if held.enabled and held.looked_until:
-            # The first message may fall due earlier than that of the old ladder: look again.
-            again = min(held.looked_until, now - finding.length_of(held))
-            TriggerRule.objects.filter(pk=held.pk).update(looked_until=again)
+        look_again(held.pk)
+
+
+def look_again(rule_id: int) -> None:
+    """The rule has changed: whoever it concerns now, and would have before, is found by the next look at everybody."""
+    TriggerRule.objects.filter(pk=rule_id).update(horizon="")
 
 
 def _replace(rule: TriggerRule, drafts: Sequence[Draft], now: datetime.datetime) -> list[TriggerStep]:

@@ -75,7 +75,7 @@ def _of_today(rule: TriggerRule, steps: list[TriggerStep], now: datetime.datetim
             {**query.params, "w_now": now},
         )
         width = len(finding.COLUMNS)
-        return [Found(*row[:width], tuple(row[width:])) for row in cursor.fetchall()]
+        return [Found._make((*row[:width], tuple(row[width:]))) for row in cursor.fetchall()]
 
 
 def _outcomes(
