@@ -6,6 +6,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from campaigns.services.sending import accounts
+from triggers.services import starters
 
 
 class Command(BaseCommand):
@@ -20,3 +21,5 @@ class Command(BaseCommand):
         accounts.ensure()
         call_command("collectstatic", interactive=False, verbosity=0)
         call_command("first_start", no_demo=options["no_demo"], stdout=self.stdout)
+        # After the demonstration clinic: ready rules find the services they are about.
+        starters.ensure()
