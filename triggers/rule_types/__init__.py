@@ -7,6 +7,7 @@ from triggers.rule_types.birthday import Birthday
 from triggers.rule_types.life_map import LifeMap
 from triggers.rule_types.missed_cycle import MissedCycle
 from triggers.rule_types.no_show import NoShow
+from triggers.rule_types.package import PackageRule
 from triggers.rule_types.payment_received import PaymentReceived
 from triggers.rule_types.prescribed_return import PrescribedReturn
 from triggers.rule_types.recall import Recall
@@ -20,6 +21,7 @@ _OFFERED: tuple[type[RuleType], ...] = (
     Recall,
     PrescribedReturn,
     MissedCycle,
+    PackageRule,
     Birthday,
     LifeMap,
     AppointmentReminder,
