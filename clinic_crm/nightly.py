@@ -1,6 +1,6 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
-    metrics -> scores -> memberships -> totals -> results -> reach -> standing
+    metrics -> scores -> memberships -> totals -> results -> reach -> standing -> rules -> rule_results
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
 step that was interrupted and ends in the same rows. An app adds a step by one line in STEPS.
@@ -31,6 +31,8 @@ from segmentation.models import NightlyRun, NightlyStep
 from segmentation.services import memberships, metrics, scores, totals
 from segmentation.services.night import Night
 from segmentation.services.rewind import rewind
+from triggers.services import looking
+from triggers.services import results as rule_results
 
 log = logging.getLogger(__name__)
 Report = Callable[[str], None]
@@ -51,6 +53,9 @@ STEPS = (
     Step("results", results.refresh),
     Step("reach", channel_reach.refresh),
     Step("standing", lambda night: standing.take(moment_of(night.as_of))),
+    # Whose facts have changed is forgotten by the step "metrics": what no rule has seen of it is found here.
+    Step("rules", lambda night: looking.look_all(moment_of(night.as_of), deep=True)),
+    Step("rule_results", lambda night: rule_results.refresh_as_of(night.as_of)),
 )
 
 # More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power;
@@ -217,6 +222,7 @@ def _rewind(as_of: datetime.date) -> None:
         rewind(as_of)
         results.rewind(as_of)
         channel_reach.rewind(as_of)
+        rule_results.rewind(as_of)
         before = last_finished()
         if before:
             metrics.refresh(before, full=True, previous=None)
