@@ -23,7 +23,8 @@ class TryForm(forms.Form):
         widget=widgets.UnfoldAdminTextInputWidget(),
     )
     phone = forms.CharField(
-        label=capfirst(gettext_lazy("your phone")), required=False, max_length=40, widget=widgets.UnfoldAdminTextInputWidget(),
+        label=capfirst(gettext_lazy("your phone")), required=False, max_length=40,
+        widget=widgets.UnfoldAdminTextInputWidget(),
         help_text=gettext_lazy("SMS of the rule go there, at the price of the provider."),
     )  # fmt: skip
     language = forms.ChoiceField(

@@ -1,9 +1,10 @@
 # ruff: noqa: E501, I001 - letters are not cut into lines
 """Ready rules for people and their path: newcomers, birthdays, age, segments, packages, free hours (B5, C13, C14, C17, D4, D8, F14)."""
 
+from campaigns.models import Purpose
 from triggers.models import Goal
 from triggers.services.starters.pieces import (
-    CALL, EMAIL, HELLO_EN, HELLO_RU, SMS, YOU_EN, YOU_RU, Starter, Step, advert, advert_sms, call,
+    CALL, EMAIL, HELLO_EN, HELLO_RU, SMS, YOU_EN, YOU_RU, Starter, Step, advert, advert_sms, call, notice, notice_sms,
 )  # fmt: skip
 
 WELCOME = Starter(
@@ -234,7 +235,7 @@ PACKAGE_LEFT = Starter(
     "package_nearly_used", "package", "Абонемент заканчивается: осталась одна процедура", "Package nearly used up: one session left",
     "Осталась последняя процедура абонемента: письмо с предложением продлить.",
     "The last session of a package is left: a mail that offers the next one.",
-    params={"what": "sessions", "left": 1}, fields={"priority": 9, "goal": Goal.NONE},
+    params={"when": "left", "left": 1}, fields={"priority": 9, "goal": Goal.SERVICE},
     steps=(
         Step(1, {EMAIL: advert(
             (f"{HELLO_RU}, осталась одна процедура", "Последняя процедура вашего абонемента",
@@ -256,23 +257,24 @@ PACKAGE_ENDS = Starter(
     "package_expires", "package", "Абонемент сгорает: срок подходит к концу", "Package about to expire",
     "За месяц до конца срока письмо, за неделю SMS: оплаченные процедуры ещё не использованы.",
     "A mail a month before, an SMS a week before: paid sessions are still unused.",
-    params={"what": "expires"}, fields={"priority": 26, "goal": Goal.SERVICE},
+    purpose=Purpose.SERVICE, params={"when": "expires"}, fields={"priority": 50, "goal": Goal.SERVICE},
     steps=(
-        Step(-30, {EMAIL: advert(
-            (f"{HELLO_RU}, успейте использовать абонемент", "Через месяц заканчивается срок действия",
+        Step(-30, {EMAIL: notice(
+            ("Остались оплаченные процедуры", "Через месяц заканчивается срок абонемента",
              f"""# Остались оплаченные процедуры
 
-{HELLO_RU}, через месяц заканчивается срок вашего абонемента{{% if service.name %}} ({{{{ service.name }}}}){{% endif %}}, а часть процедур ещё не использована. Запишитесь заранее, чтобы хватило удобных часов.
+{HELLO_RU}, через месяц заканчивается срок вашего абонемента{{% if service.name %}} ({{{{ service.name }}}}){{% endif %}}, а часть процедур ещё не использована. Запишитесь заранее, пока есть удобные часы.
 
 Ответьте на это письмо, и мы всё распланируем."""),
-            (f"{HELLO_EN}, use your package in time", "It expires in a month",
+            ("Paid sessions are left", "Your package expires in a month",
              f"""# Paid sessions are left
 
 {HELLO_EN}, your package{{% if service.name %}} ({{{{ service.name }}}}){{% endif %}} expires in a month, and some sessions are still unused. Book early, while there are convenient hours.
 
 Answer this mail, and we will plan it with you."""))}, useful_hours=168),
-        Step(-7, {SMS: advert_sms(f"{HELLO_RU}, через неделю закончится абонемент. Записать на процедуру?",
-                                  f"{HELLO_EN}, your package ends in a week. Shall we book a session?")}),
+        Step(-7, {SMS: notice_sms(
+            f"{HELLO_RU}, через неделю закончится абонемент, остались оплаченные процедуры. {{{{ clinic.name }}}}",
+            f"{HELLO_EN}, your package ends in a week, paid sessions are left. {{{{ clinic.name }}}}")}),
     ),
 )  # fmt: skip
 
@@ -280,19 +282,19 @@ FREE_HOURS = Starter(
     "free_hours", "low_capacity", "Свободные часы: приглашаем тех, кому давно пора", "Free hours: those who are most overdue",
     "Если на ближайшие дни много свободных часов, приглашаем столько пациентов, сколько мест: сначала тех, чей срок прошёл давно.",
     "When the coming days have free hours, as many patients are invited as there are slots, the longest overdue first.",
-    fields={"priority": 2, "cooldown_days": 60, "by_capacity": True},
+    fields={"priority": 2, "cooldown_days": 60},
     steps=(
-        Step(0, {
-            SMS: advert_sms(f"{HELLO_RU}, на этой неделе есть удобные часы. Записать?",
-                            f"{HELLO_EN}, there are convenient hours this week. Shall we book?"),
+        Step(-2, {
+            SMS: advert_sms(f"{HELLO_RU}, в ближайшие дни есть удобные часы. Записать вас?",
+                            f"{HELLO_EN}, there are convenient hours in the coming days. Shall we book?"),
             EMAIL: advert(
-                (f"{HELLO_RU}, на этой неделе есть удобные часы", "Ваш плановый визит можно сделать сейчас",
+                (f"{HELLO_RU}, в ближайшие дни есть удобные часы", "Ваш плановый визит можно сделать сейчас",
                  f"""# Есть удобные часы
 
 {HELLO_RU}, подошёл срок планового визита{{% if service.name %}}: {{{{ service.name }}}}{{% endif %}}. В ближайшие дни у врачей есть свободное время, и ждать не придётся.
 
 Ответьте на это письмо: предложим два-три варианта."""),
-                (f"{HELLO_EN}, there are convenient hours this week", "Your regular visit can be made now",
+                (f"{HELLO_EN}, there are convenient hours in the coming days", "Your regular visit can be made now",
                  f"""# There are convenient hours
 
 {HELLO_EN}, your regular visit is due{{% if service.name %}}: {{{{ service.name }}}}{{% endif %}}. The doctors have time in the coming days.
