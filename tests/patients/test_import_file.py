@@ -1,5 +1,6 @@
 """The command `import_file`: what goes in, what is kept aside, what a second and a killed run leave."""
 
+import datetime as dt
 import io
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,18 @@ from django.db import connections
 from django.db.models import Count, Sum
 
 from patients.files import importing
-from patients.models import Branch, IngestBatch, Integration, Patient, Payment, Rejected, Service, Visit
+from patients.models import (
+    Branch,
+    IngestBatch,
+    Integration,
+    Package,
+    Patient,
+    Payment,
+    Rejected,
+    Service,
+    Slot,
+    Visit,
+)
 from patients.services.replay import replay
 
 SHARED = settings.BASE_DIR.parent / "shared" / "data"
@@ -245,3 +257,40 @@ def test_purchase_log_keeps_every_line_as_a_visit_and_a_payment() -> None:
     )  # fmt: skip
     said = import_real("cdnow", SHARED / "cdnow" / "CDNOW_master.txt", "--limit", "10000")
     assert "visits: created 0, updated 0, unchanged 10000, rejected 0" in said
+
+
+def test_packages_and_free_slots_come_from_files_too(run: Any) -> None:
+    packages = """
+[file]
+delimiter = ";"
+[packages]
+external_id = "№"
+patient = "Пациент"
+service = { constant = "laser" }
+sessions = "Сеансов"
+bought_on = { column = "Куплен", format = "%d.%m.%Y" }
+expires_on = { column = "До", format = "%d.%m.%Y" }
+"""
+    rows = "№;Пациент;Сеансов;Куплен;До\n1;p1;8;01.02.2026;01.02.2027\n2;p1;0;01.02.2026;\n3;p2;3;05.02.2026;\n"
+    answer = run(rows, "--resource", "packages", mapping=packages)
+    assert "packages: created 2, updated 0, unchanged 0, rejected 1" in answer
+    assert "unchanged 2, rejected 1" in run(rows, "--resource", "packages", mapping=packages)
+    assert list(Package.objects.order_by("pk").values_list("patient__external_id", "sessions", "expires_on")) == [
+        ("p1", 8, dt.date(2027, 2, 1)),
+        ("p2", 3, None),
+    ]
+    refused = Rejected.objects.get()
+    assert (refused.row, list(refused.errors)) == (3, ["sessions"])
+
+    slots = """
+[slots]
+external_id = { template = "{branch}-{day}" }
+branch = "branch"
+day = "day"
+free = "free"
+"""
+    answer = run("branch,day,free\nb1,2026-03-09,4\nb1,2026-03-10,0\n", "--resource", "slots", mapping=slots)
+    assert "slots: created 2" in answer
+    assert list(Slot.objects.order_by("day").values_list("external_id", "free")) == [
+        ("b1-2026-03-09", 4), ("b1-2026-03-10", 0),
+    ]  # fmt: skip

@@ -270,3 +270,20 @@ def test_a_branch_keeps_its_time_zone_when_the_source_says_nothing_of_it(db):
     take(source, "branches", {"external_id": "b", "name": "Клиника на Красном проспекте"})
     branch = Branch.objects.get()
     assert (branch.name, branch.timezone) == ("Клиника на Красном проспекте", "Asia/Novosibirsk")
+
+
+def test_the_page_for_reviews_is_a_web_address_and_stays_when_the_source_says_nothing_of_it(db):
+    source = Mis().source
+    branch = {"external_id": "b", "name": "B"}
+    for wrong in ("javascript:alert(1)", "отзывы", "ftp://example.com/", "https://"):
+        report = take(source, "branches", branch | {"review_url": wrong, "timezone": "Mars/Olympus"})
+        assert set(report.rejected[0].errors) == {"review_url", "timezone"}
+    take(source, "branches", branch | {"review_url": "https://example.com/отзывы?id=1"})
+    take(source, "branches", branch | {"name": "Клиника"})
+    assert (Branch.objects.get().name, Branch.objects.get().review_url) == (
+        "Клиника",
+        "https://example.com/отзывы?id=1",
+    )
+    Branch.objects.update(review_url="https://example.org/decided-in-the-admin")
+    take(source, "branches", branch | {"name": "Клиника 2"})
+    assert Branch.objects.get().review_url == "https://example.org/decided-in-the-admin"

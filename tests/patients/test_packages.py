@@ -7,8 +7,9 @@ import random
 import pytest
 from django.db import connection
 
-from patients.models import IngestBatch, Package, Patient, Rejected, Service
+from patients.models import IngestBatch, Package, Patient, Rejected, Service, Slot
 from patients.selectors.packages import packages_of, sessions_sql
+from patients.services.replay import replay
 from tests.patients.ingesting import Mis, counts, take
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +200,19 @@ def test_a_service_of_packages_cannot_be_deleted_under_them(mis):
     take(mis.source, "packages", package())
     with pytest.raises(Exception, match="protected"):
         Service.objects.get().delete()
+
+
+def test_a_refused_package_is_replayed_after_what_it_refers_to_and_never_over_a_newer_one(mis):
+    wrong = package(sessions=0)
+    mis.bulk("packages", wrong)
+    mis.bulk("slots", {"external_id": "t", "branch": "b", "day": day(0), "free": 5, "total": 4})
+    for refused in Rejected.objects.order_by("pk"):
+        refused.payload = refused.payload | ({"sessions": 2} if "sessions" in refused.payload else {"total": 9})
+        refused.save()
+    assert replay(Rejected.objects.values_list("pk", flat=True)).taken == 2
+    assert Package.objects.get().sessions == 2 and Slot.objects.get().total == 9
+    mis.bulk("packages", wrong)
+    mis.bulk("packages", package(sessions=4))  # settles the refused one by itself
+    assert not Rejected.objects.filter(resolution="open").exists()
+    assert replay(Rejected.objects.values_list("pk", flat=True)).looked_at == 0
+    assert Package.objects.get().sessions == 4
