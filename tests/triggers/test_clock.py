@@ -14,8 +14,10 @@ from triggers.timing.clock import Timing, midnight, strikes
 
 UTC = datetime.UTC
 TEN = datetime.time(10)
-ZONES = ("Europe/Moscow", "Asia/Vladivostok", "America/New_York", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe",
-         "America/Havana", "Asia/Kathmandu", "Pacific/Kiritimati")  # fmt: skip
+ZONES = (
+    "Europe/Moscow", "Asia/Vladivostok", "America/New_York", "Europe/Berlin", "Africa/Cairo", "Australia/Lord_Howe",
+    "America/Havana", "Asia/Kathmandu", "Pacific/Kiritimati",
+)  # fmt: skip
 
 
 def utc(*parts: int) -> datetime.datetime:
