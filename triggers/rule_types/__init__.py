@@ -5,6 +5,7 @@ from triggers.rule_types.appointment_reminder import AppointmentReminder
 from triggers.rule_types.base import STAGES, Clause, Params, Query, RuleType, Span
 from triggers.rule_types.birthday import Birthday
 from triggers.rule_types.life_map import LifeMap
+from triggers.rule_types.low_capacity import LowCapacity
 from triggers.rule_types.missed_cycle import MissedCycle
 from triggers.rule_types.no_show import NoShow
 from triggers.rule_types.package import PackageRule
@@ -22,6 +23,7 @@ _OFFERED: tuple[type[RuleType], ...] = (
     PrescribedReturn,
     MissedCycle,
     PackageRule,
+    LowCapacity,
     Birthday,
     LifeMap,
     AppointmentReminder,

@@ -112,7 +112,7 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         SELECT {USE}, w.service_id, v.starts_on + w.days AS anchor, '' AS word
         FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
         JOIN {intervals.sql()} ON w.service_id = i.service_id
-        WHERE {RENDERED.format(v="v")} AND {_came_on(span, intervals.days)}
+        WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)}
             AND v.starts_on + w.days BETWEEN %(o_first)s AND %(o_last)s {unnamed} {span.only("v.patient_id")}
     """
     doctors = f"""
@@ -178,10 +178,10 @@ def _first_of_visit(intervals: Intervals) -> str:
     )"""
 
 
-def _came_on(span: Span, intervals: Iterable[int]) -> str:
-    """The days on which a use must lie for its service to fall due in the span: the index by day is asked for these
-    alone, and one long stretch is asked for once."""
-    stretches = joined((span.first - days * DAY, span.last - days * DAY) for days in set(intervals))
+def came_on(first: datetime.date, last: datetime.date, intervals: Iterable[int]) -> str:
+    """The days on which a use must lie for its service to fall due on the days asked for: the index by day is asked
+    for these alone, and one long stretch is asked for once."""
+    stretches = joined((first - days * DAY, last - days * DAY) for days in set(intervals))
     ranges = [f"v.starts_on BETWEEN '{first}' AND '{last}'" for first, last in stretches]
     return f"({' OR '.join(ranges)})"
 
@@ -241,7 +241,7 @@ def last_uses(patient_id: int, intervals: Intervals, until: datetime.date) -> Se
         for row in rows
     ]  # fmt: skip
     if intervals.together and uses:
-        last = max(use["came_on"] for use in uses)
+        last = max(row["visit__starts_on"] for row in rows)
         return [min((use for use in uses if use["came_on"] == last), key=lambda use: (use["days"], use["service"]))]
     return uses
 
