@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             model_name="visitchange",
             index=models.Index(
                 condition=models.Q(
-                    ("was_status__in", ["booked", "confirmed"]),
+                    models.Q(("was_status", "booked"), ("was_status", "confirmed"), _connector="OR"),
                     models.Q(
                         ("status", "cancelled"),
                         models.Q(("starts_at", models.F("was_starts_at")), _negated=True),
