@@ -3,12 +3,12 @@
 import datetime
 from collections.abc import Sequence
 
-from django.db import connection
+from django.db import connection, transaction
 
 from campaigns import reasons
 from campaigns.services.deciding.gate import Verdict
 from triggers import rule_types
-from triggers.models import FiringStep, TriggerRule
+from triggers.models import Firing, FiringStep, TriggerRule
 from triggers.services import goals
 
 _LOOK = """
@@ -22,7 +22,8 @@ WHERE fs.message_id = ANY(%(messages)s) AND f.rule_id = %(rule)s
 
 def verdicts(message_ids: Sequence[int], now: datetime.datetime) -> dict[int, Verdict]:
     """Which of these messages may not go, for good: its ladder was stopped, its occasion is no more, its goal is met.
-    A step whose goal is met is held: should the appointment be cancelled while it is of use, it goes on."""
+    A step whose goal is met is held, and its ladder is not done yet: should the appointment be cancelled while the
+    message is of use, it goes on."""
     steps = FiringStep.objects.filter(message__in=message_ids)
     found: dict[int, Verdict] = {}
     for rule in TriggerRule.objects.filter(pk__in=steps.values("firing__rule").distinct()):
@@ -39,7 +40,9 @@ def _of_rule(rule: TriggerRule, message_ids: Sequence[int], now: datetime.dateti
     with connection.cursor() as cursor:
         cursor.execute(sql, {"messages": list(message_ids), "rule": rule.pk, "now": now})
         rows = [row for row in cursor.fetchall() if row[2]]
-    held = [step for _message, step, reason in rows if reason == reasons.GOAL_MET]
-    if held:
-        FiringStep.objects.filter(pk__in=held, state=FiringStep.State.PLANNED).update(state=FiringStep.State.HELD)
+    if held := [step for _message, step, reason in rows if reason == reasons.GOAL_MET]:
+        with transaction.atomic():
+            FiringStep.objects.filter(pk__in=held, state=FiringStep.State.PLANNED).update(state=FiringStep.State.HELD)
+            ended = Firing.objects.filter(steps__in=held, state=Firing.State.DONE)
+            ended.update(state=Firing.State.OPEN, closed_at=None)
     return {message: Verdict(reason) for message, _step, reason in rows}

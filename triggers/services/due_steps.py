@@ -26,6 +26,7 @@ _FREED = f"""
 UPDATE triggers_firingstep fs SET state = 'planned' FROM campaigns_message m
 WHERE m.id = fs.message_id AND fs.state = 'held' AND fs.step_id = ANY(%(l_steps)s) AND m.state <> 'sending'
     AND NOT (m.state IN ('suppressed', 'cancelled') AND m.reason = '{of_messages.GOAL_MET}')
+RETURNING fs.firing_id
 """
 _LEFT_WITH = f"""CASE
     WHEN f.state IN ('withdrawn', 'stopped', 'holdout', 'cooldown', 'late') THEN f.state
@@ -47,6 +48,8 @@ def gather(
     full = [branch for branch, room in (rooms or {}).items() if room <= 0]
     params: dict[str, Any] = {"now": now, "l_steps": [step.pk for step in steps], "l_full": full}
     cursor.execute(_FREED, params)
+    if freed := [row[0] for row in cursor.fetchall()]:
+        _close(cursor, "%(ids)s", {"ids": freed, "now": now})
     sql = _due(rule, bool(full))
     # Most of the time there is nothing, and a table that is not made need not be swept up.
     cursor.execute(f"SELECT EXISTS ({sql})", params)
@@ -133,9 +136,13 @@ def overtaken(cursor: CursorWrapper, step: TriggerStep) -> int:
 
 def close(cursor: CursorWrapper, now: datetime.datetime) -> None:
     """A ladder is done when all its steps are decided."""
+    _close(cursor, "ARRAY(SELECT firing_id FROM ladder_due)", {"now": now})
+
+
+def _close(cursor: CursorWrapper, which: str, params: dict[str, Any]) -> None:
     cursor.execute(
-        """UPDATE triggers_firing f SET state = 'done', closed_at = %s
-        WHERE f.state = 'open' AND f.id IN (SELECT firing_id FROM ladder_due) AND NOT EXISTS (
+        f"""UPDATE triggers_firing f SET state = 'done', closed_at = %(now)s
+        WHERE f.state = 'open' AND f.id = ANY({which}) AND NOT EXISTS (
             SELECT FROM triggers_firingstep fs WHERE fs.firing_id = f.id AND fs.state IN ('waiting', 'held'))""",
-        [now],
+        params,
     )

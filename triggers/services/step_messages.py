@@ -173,7 +173,8 @@ def _write(cursor: CursorWrapper, asked: Rules, params: dict[str, Any], rooms: d
         cursor.execute(_WRITTEN, {**params, "l_wave": wave})
         decided += int(cursor.rowcount)
     cursor.execute(_BEGUN, params)
-    for (branch,) in cursor.fetchall() if rooms is not None else ():
-        rooms[branch] -= 1
+    if rooms is not None:
+        for (branch,) in cursor.fetchall():
+            rooms[branch] -= 1
     cursor.execute("DROP TABLE ladder_placed")
     return decided
