@@ -1,6 +1,7 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
     metrics -> scores -> memberships -> totals -> results -> reach -> standing -> rules -> rule_results
+    -> rule_counts
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
 step that was interrupted and ends in the same rows. An app adds a step by one line in STEPS.
@@ -31,7 +32,7 @@ from segmentation.models import NightlyRun, NightlyStep
 from segmentation.services import memberships, metrics, scores, totals
 from segmentation.services.night import Night
 from segmentation.services.rewind import rewind
-from triggers.services import looking
+from triggers.services import counting, looking
 from triggers.services import results as rule_results
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ STEPS = (
     # Whose facts have changed is forgotten by the step "metrics": what no rule has seen of it is found here.
     Step("rules", lambda night: looking.look_all(moment_of(night.as_of), deep=True)),
     Step("rule_results", lambda night: rule_results.refresh_as_of(night.as_of)),
+    Step("rule_counts", lambda night: counting.refresh(moment_of(night.as_of), everything=True)),
 )
 
 # More missed dates than these are lived through week by week: nobody reads the daily totals of a month without power;

@@ -12,6 +12,7 @@ OFTEN = (
     ("Counts of campaigns", "campaigns.tasks.refresh_counts", 10),
     ("Check of campaigns", "campaigns.tasks.sweep", 60),
     ("Rules", "triggers.tasks.fire", 15),
+    ("Counts of rules", "triggers.tasks.refresh_counts", 60),
 )
 
 

@@ -8,7 +8,7 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from triggers.services import ladders, looking
+from triggers.services import counting, ladders, looking
 
 log = logging.getLogger(__name__)
 
@@ -21,3 +21,15 @@ def fire() -> None:
     decided = ladders.plan_due(now)
     if found or decided:
         log.info("rules: %s occasions, %s messages decided", found, decided)
+
+
+@shared_task(name="triggers.tasks.refresh_counts", ignore_result=True)
+def refresh_counts() -> None:
+    """The numbers of the communication map and of the pages of rules."""
+    counting.refresh(timezone.now())
+
+
+@shared_task(name=asking.TASK, ignore_result=True)
+def run_backtest(backtest_id: int) -> None:
+    """Count what a rule would have done; whoever asked watches the progress."""
+    asking.count(backtest_id, timezone.now())

@@ -2,7 +2,7 @@
 
 from triggers.models.backtests import Backtest
 from triggers.models.firings import Firing, FiringStep
-from triggers.models.results import RuleResult
+from triggers.models.results import RuleCount, RuleResult
 from triggers.models.rules import Goal, StepTemplate, TriggerRule, TriggerStep, Unit
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Firing",
     "FiringStep",
     "Goal",
+    "RuleCount",
     "RuleResult",
     "StepTemplate",
     "TriggerRule",
