@@ -20,7 +20,7 @@ from tests.triggers.ladder_making import (
     messages_of,
     steps_of,
 )
-from tests.triggers.making import make_rule, make_step
+from tests.triggers.making import fire, make_rule, make_step
 from triggers.models import Firing, FiringStep
 from triggers.services import closer_look, ladders, merged
 
@@ -174,6 +174,16 @@ class TestMergedCards:
         ladders.plan_due(NOW + 3 * DAY)
         assert list(Message.objects.order_by("pk").values_list("patient", flat=True)) == [twice.pk, kept.pk]
         assert messages_of(firing) == [("planned", ""), ("planned", "")]
+
+    def test_the_live_run_writes_once_about_a_visit_of_a_card_that_is_merged_then(self):
+        rule = make_rule("tiny_day", steps=[make_step(1, useful_hours=200)], goal="none")
+        twice, kept = make_patients(2)
+        booking(twice, at=NOW - DAY, status="completed")
+        assert (fire(NOW), Message.objects.count()) == (1, 1)
+        Patient.objects.filter(pk=twice.pk).update(merged_into=kept)
+
+        assert fire(NOW + HOUR) == 0
+        assert list(Firing.objects.filter(rule=rule).values_list("patient", "state")) == [(kept.pk, "done")]
 
     def test_of_two_ladders_of_one_occasion_one_is_left(self):
         rule = make_rule("tiny_day")

@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from patients.models import Branch
 from triggers import rule_types
 from triggers.models import TriggerRule, TriggerStep
-from triggers.services import finding, noting
+from triggers.services import finding, merged, noting
 from triggers.services.finding import Window
 from triggers.timing.clock import strikes
 
@@ -130,8 +130,12 @@ def _note_the_changed(at: Look, deep: bool) -> int:
         return 0
     changed = [] if deep or not at.rule.horizon else changed_since(at.rule.horizon)
     if deep or not at.rule.horizon or len(changed) > MANY_CHANGED:
+        merged.follow(at.rule.pk, at.now)
         return _note(at, window)
-    return _note(at, window, changed) if changed else 0
+    if not changed:
+        return 0
+    merged.follow(at.rule.pk, at.now, changed)
+    return _note(at, window, changed)
 
 
 def _note(at: Look, window: Window, among: list[int] | None = None) -> int:

@@ -1,5 +1,6 @@
 """Ladders of a card that was merged into another go on with the card that is kept."""
 
+import datetime
 from collections.abc import Sequence
 
 from django.db import connection
@@ -30,7 +31,7 @@ WHERE fs.firing_id = doubles.id AND fs.state IN ('waiting', 'held')
 """
 
 
-def follow(rule_id: int, now: object, among: Sequence[int] | None = None) -> int:
+def follow(rule_id: int, now: datetime.datetime, among: Sequence[int] | None = None) -> int:
     """Move the firings of merged cards (of `among`, or of everybody) to the cards that are kept; how many. Called
     before a rule looks: otherwise the kept card would be found anew, and written to a second time."""
     which = "AND p.id = ANY(%(among)s)" if among is not None else ""
