@@ -1,0 +1,120 @@
+"""How many more would have come: by the rule's own hold-outs, or by the figure the trade claims.
+
+    measured   share that came, treated minus hold-out (campaigns.attribution, as the rule's page shows it, with its
+               interval) × those who would have been written to
+    assumed    of those who would have been written to, so many came within the window without any message;
+               15–20 % more of them is what the clinic's own text claims, and what nobody has measured yet
+    none       a service message (a reminder, a receipt): nobody claims that it brings visits
+
+One person counts once per window: ladders of a patient whose windows overlap are one. A window is the days
+due + 1 … due + window_days after the first message that would have gone out. `base` says when a window has not ended
+yet: then the figure is of those that have.
+"""
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Min
+from django.utils import timezone
+
+from campaigns.attribution import Estimate, Group, Interval, estimate
+from campaigns.models import Purpose
+from triggers.models import Firing, RuleResult, TriggerRule
+from triggers.services.backtest import tables
+
+CLAIMED = (0.15, 0.20)
+_PAID = "sum(CASE p.kind WHEN 'refund' THEN -p.amount ELSE p.amount END)"
+
+
+def expected(rule: TriggerRule, now: dt.datetime) -> dict[str, Any]:
+    """For the result of a back-test: `source` measured | assumed, `visits` [value, low, high], what it was made of."""
+    people = _people(rule, now)
+    measured = _measured(rule)
+    if measured is None or measured.difference is None:
+        if rule.purpose != Purpose.MARKETING:
+            return {"source": "none", "people": people}
+        low, high = (round(part * people["came"], 2) for part in CLAIMED)
+        return {"source": "assumed", "people": people, "claimed": list(CLAIMED), "visits": [None, low, high]}
+    share, each = measured.difference, measured.money_each
+    return {
+        "source": "measured",
+        "people": people,
+        "visits": _times(share, people["n"]),
+        "money": _times(each, people["n"]) if each else None,
+        "share": [share.value, share.low, share.high],
+        "verdict": str(measured.verdict),
+        "treated": {"n": measured.treated.n, "came": measured.treated.came},
+        "holdout": {"n": measured.holdout.n, "came": measured.holdout.came},
+        **_how_long(rule),
+    }
+
+
+def _times(found: Interval, people: int) -> list[float]:
+    return [round(bound * people, 2) for bound in (found.value, found.low, found.high)]
+
+
+def _measured(rule: TriggerRule) -> Estimate | None:
+    """Of windows that have ended, in both groups; None without a hold-out to compare with."""
+    last = RuleResult.objects.filter(rule=rule).order_by("-as_of").values_list("as_of", flat=True).first()
+    groups = {
+        row.group: Group.of(row.figures.get("complete") or row.figures)
+        for row in RuleResult.objects.filter(rule=rule, as_of=last)
+    }
+    treated, holdout = groups.get("treated", Group()), groups.get("holdout", Group())
+    return estimate(treated, holdout) if treated.n and holdout.n else None
+
+
+def _how_long(rule: TriggerRule) -> dict[str, Any]:
+    """Since when the hold-outs were gathered, and for how many weeks."""
+    first = Firing.objects.filter(rule=rule).aggregate(at=Min("first_due"))["at"]
+    last = RuleResult.objects.filter(rule=rule).order_by("-as_of").values_list("as_of", flat=True).first()
+    if first is None or last is None:
+        return {"since": None, "as_of": last and last.isoformat(), "weeks": None}
+    since = timezone.localdate(first)
+    return {"since": since.isoformat(), "as_of": last.isoformat(), "weeks": max(round((last - since).days / 7), 0)}
+
+
+def _people(rule: TriggerRule, now: dt.datetime) -> dict[str, Any]:
+    """Those who would have been written to, once per window, and what they did in it without a message.
+
+    n: windows; ended: of them have ended by now; came: those with a completed visit; visits: Σ of their visits;
+    money: Σ paid, ₽.
+    """
+    params = {"zone": settings.TIME_ZONE, "days": rule.window_days, "today": timezone.localdate(now)}
+    ladders = tables.rows(
+        """SELECT f.patient_id, (min(s.goes_at) AT TIME ZONE %(zone)s)::date AS due_on FROM backtest_step s
+        JOIN backtest_firing f ON f.id = s.firing_id WHERE s.fate = 'written'
+        GROUP BY s.firing_id, f.patient_id ORDER BY 1, 2""",
+        params,
+    )
+    windows, last = [], (0, dt.date.min)
+    for patient, due_on in ladders:
+        if patient != last[0] or (due_on - last[1]).days >= rule.window_days:
+            windows.append((patient, due_on))
+            last = (patient, due_on)
+    if not windows:
+        return {"n": 0, "ended": 0, "came": 0, "visits": 0, "money": 0.0}
+    params["patients"], params["dues"] = ([row[column] for row in windows] for column in (0, 1))
+    params["first"], params["last"] = min(params["dues"]), max(params["dues"]) + dt.timedelta(days=rule.window_days)
+    found = tables.rows(
+        f"""WITH w AS MATERIALIZED (
+            SELECT row_number() OVER () AS id, *
+            FROM unnest(%(patients)s::bigint[], %(dues)s::date[]) u(patient_id, due_on)
+        ), came AS (
+            SELECT w.id, count(*) AS visits FROM w JOIN patients_visit v ON v.patient_id = w.patient_id
+                AND v.starts_on > w.due_on AND v.starts_on <= w.due_on + %(days)s::int
+            WHERE v.status = 'completed' AND v.deleted_at IS NULL AND v.starts_on > %(first)s
+                AND v.starts_on <= least(%(last)s, %(today)s) GROUP BY 1
+        ), paid AS (
+            SELECT w.id, {_PAID} AS money FROM w JOIN patients_payment p ON p.patient_id = w.patient_id
+                AND p.paid_on > w.due_on AND p.paid_on <= w.due_on + %(days)s::int
+            WHERE p.deleted_at IS NULL AND p.paid_on > %(first)s AND p.paid_on <= least(%(last)s, %(today)s) GROUP BY 1
+        )
+        SELECT count(*), count(*) FILTER (WHERE w.due_on + %(days)s::int < %(today)s), count(came.id),
+            coalesce(sum(came.visits), 0), coalesce(sum(paid.money), 0)
+        FROM w LEFT JOIN came USING (id) LEFT JOIN paid USING (id)""",
+        params,
+    )[0]
+    n, ended, came, visits, money = found
+    return {"n": n, "ended": ended, "came": came, "visits": int(visits), "money": float(money)}
