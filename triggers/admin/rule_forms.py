@@ -93,6 +93,7 @@ class RuleForm(forms.ModelForm):
     class Meta:
         model = TriggerRule
         fields = ROW
+        labels = {"purpose": capfirst(gettext_lazy("kind of message"))}
         widgets = {
             "description": widgets.UnfoldAdminTextareaWidget({"rows": 2}),
             "description_en": widgets.UnfoldAdminTextareaWidget({"rows": 2}),

@@ -177,7 +177,7 @@ class StepInline(StackedInline):
     model = TriggerStep
     form = StepForm
     formset = StepFormSet
-    verbose_name = gettext_lazy("message")
+    verbose_name = gettext_lazy("step")
     verbose_name_plural = gettext_lazy("Ladder: the messages, one after another")
     min_num = 1
     validate_min = True
