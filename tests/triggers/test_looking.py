@@ -152,12 +152,7 @@ def test_the_hold_out_is_noted_and_gets_nothing() -> None:
     assert 15 < Firing.objects.filter(state=State.HOLDOUT).count() < 45
 
 
-def test_more_than_a_handful_are_noted_in_parts_and_the_cooldown_holds_across_them(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    from triggers.services import noting
-
-    monkeypatch.setattr(noting, "AT_ONCE", 3)
+def test_of_many_occasions_of_many_patients_each_has_its_own_cooldown() -> None:
     for patient in make_patients(5):
         for days in (5, 4, 3, 2):
             make_visit(patient, NOW - days * DAY)

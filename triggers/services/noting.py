@@ -1,93 +1,79 @@
-"""Writing down what a rule has found: each occasion with its state and the fate of every step of its ladder."""
+"""Writing down what a rule has found: each occasion with its state and the fate of every step of its ladder.
+
+    found ─► new ones (a temporary table) ─► late? too soon? hold-out? ─► firings ─► their steps
+
+The caller holds the row of the rule, so nobody else notes for it meanwhile.
+"""
 
 import datetime
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 
-from campaigns.planning.holdout import held_out
+from campaigns.planning.holdout import DIGEST_SQL, held_out_sql
 from triggers import reasons, rule_types
-from triggers.models import Firing, FiringStep, TriggerRule, TriggerStep
+from triggers.models import Firing, TriggerRule, TriggerStep
 from triggers.services.finding import COLUMNS, due_sql
 from triggers.timing.cooldown import cooled
 
-AT_ONCE = 10_000
-State, Fate = Firing.State, FiringStep.State
+State = Firing.State
 # Ladders whose first message counts for the cooldown: begun, or kept back to compare with.
 BEGUN = (State.OPEN, State.DONE, State.STOPPED, State.HOLDOUT)
-
-
-class Found(NamedTuple):
-    """One row of services.finding that is not in the ledger of firings, and when each step falls due."""
-
-    patient_id: int
-    occasion: str
-    anchor_at: datetime.datetime
-    since: datetime.datetime
-    service_id: int | None
-    visit_id: int | None
-    branch_id: int | None
-    zone: str
-    first_due: datetime.datetime
-    last_due: datetime.datetime
-    due: tuple[datetime.datetime, ...]
-
-
-class Judged(NamedTuple):
-    state: str
-    fates: list[tuple[str, str]]  # of each step: state, reason
+_BEGUN = ", ".join(f"'{state.value}'" for state in BEGUN)
+# Late, then too soon, then hold-out: both sides of the comparison have passed the same.
+_FIRINGS = f"""
+INSERT INTO triggers_firing (id, rule_id, patient_id, occasion, state, anchor_at, since, first_due, branch_id,
+    service_id, visit_id, found_at, closed_at)
+SELECT id, %(n_rule)s, patient_id, occasion, state, anchor_at, since, first_due, branch_id, service_id, visit_id,
+    %(n_now)s, CASE WHEN state <> '{State.OPEN.value}' THEN %(n_now)s::timestamptz END
+FROM (
+    SELECT *, CASE WHEN NOT alive THEN '{State.LATE.value}' WHEN id = ANY(%(n_resting)s) THEN '{State.COOLDOWN.value}'
+        WHEN {{held_out}} THEN '{State.HOLDOUT.value}' ELSE '{State.OPEN.value}' END AS state
+    FROM trigger_found OFFSET 0
+) judged
+"""
+# What a step could still be sent for shares the fate of its firing; the codes of both are the same words.
+_STEPS = f"""
+INSERT INTO triggers_firingstep (firing_id, step_id, due_at, useful_until, state, reason)
+SELECT n.id, %(n_step)s, n.due{{number}}, n.due{{number}} + {{useful}},
+    CASE WHEN n.why{{number}} = '' AND f.state = '{State.OPEN.value}' THEN 'waiting' ELSE 'skipped' END,
+    CASE WHEN n.why{{number}} <> '' THEN n.why{{number}} WHEN f.state = '{State.OPEN.value}' THEN '' ELSE f.state END
+FROM trigger_found n JOIN triggers_firing f ON f.id = n.id
+"""
 
 
 def note(
     rule: TriggerRule, steps: Sequence[TriggerStep], sql: str, params: dict[str, Any], now: datetime.datetime
 ) -> int:
-    """Insert what is new of the query; returns how many firings. Inside the caller's transaction."""
-    written = 0
-    for rows in _new(rule, steps, sql, params):
-        written += _insert(rule, steps, rows, judge(rule, steps, rows, now), now)
-    return written
-
-
-def judge(
-    rule: TriggerRule, steps: Sequence[TriggerStep], rows: Sequence[Found], now: datetime.datetime
-) -> list[Judged]:
-    """late, then cooldown, then hold-out: both sides of the comparison have passed the same."""
-    fates = [fates_of(rule, steps, row.due, now) for row in rows]
-    alive = [number for number, fate in enumerate(fates) if any(state == Fate.WAITING for state, _why in fate)]
-    occasions = [(rows[number].patient_id, rows[number].first_due) for number in alive]
-    resting = dict(zip(alive, cooled(occasions, rule.cooldown_days, begun(rule, occasions)), strict=True))
-    judged = []
-    for number, (row, fate) in enumerate(zip(rows, fates, strict=True)):
-        if number not in resting:
-            judged.append(Judged(State.LATE, fate))
-        elif resting[number]:
-            judged.append(Judged(State.COOLDOWN, _all_skipped(fate, reasons.COOLDOWN)))
-        elif held_out(rule.salt, row.patient_id, rule.holdout_percent):
-            judged.append(Judged(State.HOLDOUT, _all_skipped(fate, reasons.HOLDOUT)))
-        else:
-            judged.append(Judged(State.OPEN, fate))
-    return judged
-
-
-def fates_of(
-    rule: TriggerRule, steps: Sequence[TriggerStep], due: Sequence[datetime.datetime], now: datetime.datetime
-) -> list[tuple[str, str]]:
-    """Of each step: waits, or why it is not even asked for."""
-    on = rule.enabled_at
-    fates = []
-    for step, at in zip(steps, due, strict=True):
-        if on and at < on:
-            fates.append((Fate.SKIPPED.value, reasons.BEFORE_ON))
-        elif useful_until(step, at) <= now:
-            fates.append((Fate.SKIPPED.value, reasons.LATE))
-        else:
-            fates.append((Fate.WAITING.value, ""))
-    return fates
-
-
-def useful_until(step: TriggerStep, due: datetime.datetime) -> datetime.datetime:
-    return due + datetime.timedelta(hours=step.useful_hours)
+    """Insert what is new of the query (services.finding); returns how many firings. In the caller's transaction."""
+    fresh = _fresh(rule, steps, sql)
+    params = {
+        **params, "n_rule": rule.pk, "n_now": now, "n_on": rule.enabled_at, "salt": rule.salt,
+        "n_rest": datetime.timedelta(days=rule.cooldown_days),
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        # Most of the time there is nothing, and a table that is not made need not be swept up.
+        cursor.execute(f"SELECT EXISTS ({fresh})", params)
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(
+            f"""CREATE TEMPORARY TABLE trigger_found ON COMMIT DROP AS
+            SELECT nextval(pg_get_serial_sequence('triggers_firing', 'id')) AS id, x.*
+            FROM (SELECT DISTINCT ON (patient_id, occasion) * FROM ({fresh}) x
+                ORDER BY patient_id, occasion, first_due) x""",
+            params,
+        )
+        cursor.execute("ANALYZE trigger_found")
+        params["n_resting"] = _resting(cursor, rule, params) if rule.cooldown_days else []
+        held_out = held_out_sql(DIGEST_SQL.format(patient="patient_id"), rule.holdout_percent)
+        cursor.execute(_FIRINGS.format(held_out=held_out if rule.holdout_percent else "false"), params)
+        written = int(cursor.rowcount)
+        for number, step in enumerate(steps):
+            cursor.execute(_STEPS.format(number=number, useful=_useful(step)), {**params, "n_step": step.pk})
+        cursor.execute("DROP TABLE trigger_found")
+        return written
 
 
 def begun(
@@ -108,69 +94,46 @@ def begun(
     return found
 
 
-def _all_skipped(fates: list[tuple[str, str]], reason: str) -> list[tuple[str, str]]:
-    return [(Fate.SKIPPED.value, why or reason) for _state, why in fates]
-
-
-def _new(
-    rule: TriggerRule, steps: Sequence[TriggerStep], sql: str, params: dict[str, Any]
-) -> Iterator[list[Found]]:  # fmt: skip
-    """What is not noted yet, by patient and time, some thousands at once: a hundred thousand need no more memory."""
+def _fresh(rule: TriggerRule, steps: Sequence[TriggerStep], sql: str) -> str:
+    """What is not noted yet: when each step falls due, and why it is not even asked for ("" = it is). Ladders that were
+    over when the rule was switched on are none of its business."""
     anchored = rule_types.of(rule.rule_type).anchored
-    dues = "".join(f", {due_sql(step, rule, anchored)}" for step in steps)
-    over = "" if rule.enabled_at is None else "AND x.last_due >= %(e_enabled_at)s"
-    with connection.chunked_cursor() as cursor:
-        cursor.execute(
-            f"""SELECT {", ".join(COLUMNS)}{dues} FROM ({sql}) x
-            WHERE NOT EXISTS (SELECT FROM triggers_firing f WHERE f.rule_id = %(e_rule)s
-                AND f.patient_id = x.patient_id AND f.occasion = x.occasion) {over}
-            ORDER BY patient_id, first_due, occasion""",
-            {**params, "e_rule": rule.pk, "e_enabled_at": rule.enabled_at},
-        )
-        width = len(COLUMNS)
-        while rows := cursor.fetchmany(AT_ONCE):
-            yield [Found._make((*row[:width], tuple(row[width:]))) for row in rows]
+    numbers = range(len(steps))
+    dues = "".join(f", {due_sql(step, rule, anchored)} AS due{number}" for number, step in enumerate(steps))
+    whys = "".join(f", {_why(f'due{number}', step)} AS why{number}" for number, step in enumerate(steps))
+    alive = " OR ".join(f"why{number} = ''" for number in numbers)
+    return f"""SELECT y.*, {alive} AS alive FROM (SELECT x.*{whys} FROM (
+            SELECT {", ".join(COLUMNS)}{dues} FROM ({sql}) found
+        ) x OFFSET 0) y
+        WHERE (%(n_on)s::timestamptz IS NULL OR last_due >= %(n_on)s) AND NOT EXISTS (
+            SELECT FROM triggers_firing f
+            WHERE f.rule_id = %(n_rule)s AND f.patient_id = y.patient_id AND f.occasion = y.occasion)"""
 
 
-def _insert(
-    rule: TriggerRule, steps: Sequence[TriggerStep], rows: Sequence[Found], judged: Sequence[Judged],
-    now: datetime.datetime,
-) -> int:  # fmt: skip
-    columns: dict[str, Any] = {
-        "patient": [row.patient_id for row in rows], "occasion": [row.occasion for row in rows],
-        "state": [one.state for one in judged], "anchor": [row.anchor_at for row in rows],
-        "since": [row.since for row in rows], "first_due": [row.first_due for row in rows],
-        "branch": [row.branch_id for row in rows], "service": [row.service_id for row in rows],
-        "visit": [row.visit_id for row in rows], "closed": [None if one.state == State.OPEN else now for one in judged],
-    }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """INSERT INTO triggers_firing (rule_id, patient_id, occasion, state, anchor_at, since, first_due,
-                branch_id, service_id, visit_id, closed_at, found_at)
-            SELECT %(rule)s, n.*, %(now)s FROM unnest(%(patient)s::bigint[], %(occasion)s::text[], %(state)s::text[],
-                %(anchor)s::timestamptz[], %(since)s::timestamptz[], %(first_due)s::timestamptz[], %(branch)s::bigint[],
-                %(service)s::bigint[], %(visit)s::bigint[], %(closed)s::timestamptz[]) n
-            ON CONFLICT DO NOTHING RETURNING id, patient_id, occasion""",
-            {**columns, "rule": rule.pk, "now": now},
-        )
-        ids = {(patient, occasion): firing for firing, patient, occasion in cursor.fetchall()}
-        ladders = [
-            (ids[row.patient_id, row.occasion], step, due, fate)
-            for row, one in zip(rows, judged, strict=True)
-            if (row.patient_id, row.occasion) in ids
-            for step, due, fate in zip(steps, row.due, one.fates, strict=True)
-        ]
-        cursor.execute(
-            """INSERT INTO triggers_firingstep (firing_id, step_id, due_at, useful_until, state, reason)
-            SELECT * FROM unnest(%(firing)s::bigint[], %(step)s::bigint[], %(due)s::timestamptz[],
-                %(useful)s::timestamptz[], %(state)s::text[], %(reason)s::text[])""",
-            {
-                "firing": [firing for firing, _step, _due, _fate in ladders],
-                "step": [step.pk for _firing, step, _due, _fate in ladders],
-                "due": [due for _firing, _step, due, _fate in ladders],
-                "useful": [useful_until(step, due) for _firing, step, due, _fate in ladders],
-                "state": [state for _firing, _step, _due, (state, _reason) in ladders],
-                "reason": [reason for _firing, _step, _due, (_state, reason) in ladders],
-            },
-        )
-    return len(ids)
+def _why(due: str, step: TriggerStep) -> str:
+    return (
+        f"CASE WHEN {due} < %(n_on)s::timestamptz THEN '{reasons.BEFORE_ON}' "
+        f"WHEN {due} + {_useful(step)} <= %(n_now)s THEN '{reasons.LATE}' ELSE '' END"
+    )
+
+
+def _useful(step: TriggerStep) -> str:
+    return f"interval '{int(step.useful_hours)} hours'"
+
+
+def _resting(cursor: CursorWrapper, rule: TriggerRule, params: dict[str, Any]) -> list[int]:
+    """The new ones that come too soon. Who has only one, far from any other ladder, need not be looked at."""
+    cursor.execute(
+        f"""SELECT id, patient_id, first_due FROM (
+            SELECT n.*, count(*) OVER (PARTITION BY patient_id) AS several FROM trigger_found n WHERE alive
+        ) n
+        WHERE several > 1 OR EXISTS (SELECT FROM triggers_firing f
+            WHERE f.rule_id = %(n_rule)s AND f.patient_id = n.patient_id AND f.state IN ({_BEGUN})
+                AND f.first_due > n.first_due - %(n_rest)s AND f.first_due < n.first_due + %(n_rest)s)
+        ORDER BY first_due, occasion""",
+        params,
+    )
+    rows = cursor.fetchall()
+    occasions = [(patient, due) for _id, patient, due in rows]
+    refused = cooled(occasions, rule.cooldown_days, begun(rule, occasions))
+    return [row[0] for row, too_soon in zip(rows, refused, strict=True) if too_soon]

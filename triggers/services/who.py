@@ -21,11 +21,26 @@ from triggers import reasons, rule_types
 from triggers.models import TriggerRule, TriggerStep
 from triggers.services import finding, goals, noting, step_messages
 from triggers.services.finding import Window
-from triggers.services.noting import Found
 from triggers.timing.cooldown import cooled
 
 # Further than that from Greenwich no clock is.
 ANY_ZONE = datetime.timedelta(hours=27)
+
+
+class Found(NamedTuple):
+    """One row of services.finding, and when each step falls due."""
+
+    patient_id: int
+    occasion: str
+    anchor_at: datetime.datetime
+    since: datetime.datetime
+    service_id: int | None
+    visit_id: int | None
+    branch_id: int | None
+    zone: str
+    first_due: datetime.datetime
+    last_due: datetime.datetime
+    due: tuple[datetime.datetime, ...]
 
 
 class Person(NamedTuple):
