@@ -49,8 +49,8 @@ def post_a_visit(client: psycopg.Connection, patient_id: int, like: int, at: dat
     """A row as another process writes it, in a transaction that is left open."""
     with client.cursor() as cursor:
         cursor.execute(
-            """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute WHERE attrelid = 'patients_visit'::regclass
-            AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
+            """SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+            WHERE attrelid = 'patients_visit'::regclass AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
             AND attname NOT IN ('id', 'external_id', 'patient_id', 'starts_at', 'starts_on')"""
         )
         columns = cursor.fetchone()[0]  # type: ignore[index]
@@ -131,14 +131,12 @@ def test_beat_running_twice_and_two_workers_find_and_plan_everything_once() -> N
     assert not FiringStep.objects.filter(state="waiting").exists()
     keys = list(Message.objects.values_list("dedupe_key", flat=True))
     assert len(keys) == len(set(keys)) > 0
-    assert {error for error in TriggerRule.objects.values_list("error", flat=True)} == {""}
+    assert set(TriggerRule.objects.values_list("error", flat=True)) == {""}
 
 
 # The last one is asked for at the commit, by the foreign keys of everything that was written.
 @pytest.mark.parametrize("table", ["triggers_firing", "triggers_firingstep", "patients_patient"])
-def test_killed_in_the_middle_of_a_look_all_of_it_has_happened_or_nothing(
-    table: str, other: psycopg.Connection
-) -> None:
+def test_killed_in_the_middle_of_a_look_all_or_nothing_has_happened(table: str, other: psycopg.Connection) -> None:
     """The process waits for a table at its first write there, and is killed with SIGKILL."""
     for patient in make_patients(20):
         make_visit(patient, NOW - 3 * HOUR)
