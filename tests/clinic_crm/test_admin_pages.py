@@ -21,11 +21,13 @@ from patients.models import (
     Feedback,
     IngestBatch,
     Integration,
+    Package,
     Patient,
     Payment,
     Rejected,
     Service,
     ServiceGroup,
+    Slot,
     Visit,
     VisitItem,
 )
@@ -75,6 +77,9 @@ def fill(start: int, stop: int) -> None:
         Payment.objects.create(patient=patient, visit=visit, paid_at=NOON, paid_on=DAY, amount=10, kind="single", **own)
         Feedback.objects.create(patient=patient, visit=visit, score=9, given_at=NOON, **own)
         Consent.objects.create(patient=patient, channel="email", purpose="marketing", granted=True, at=NOON)
+        Package.objects.create(patient=patient, service=service, sessions=5, bought_on=DAY, **own)
+        Slot.objects.create(branch=branch, doctor=doctor, day=DAY, free=2, total=9, **own)
+        Visit.objects.filter(pk=visit.pk).update(status="cancelled")  # noted as a change
         batch = IngestBatch.objects.create(source=source, resource="visits", origin="api")
         Rejected.objects.create(batch=batch, row=n, payload={}, errors={})
         segment = Segment.objects.create(segmentation=segmentation, code=f"own{n}", name=f"Сегмент {n}")
