@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from triggers.services import counting, ladders, looking
+from triggers.services.backtest import asking
 
 log = logging.getLogger(__name__)
 

@@ -42,7 +42,8 @@ def clinic() -> Chance:
     people = list(Patient.objects.order_by("pk"))
     for patient in people:
         patient.branch_id = chance.choice([None, *(branch.pk for branch in made.branches)])
-        patient.birth_date = datetime.date(chance.choice((1960, 1985, 2007)), chance.randrange(1, 13), chance.randrange(1, 28))
+        year, month, day = chance.choice((1960, 1985, 2007)), chance.randrange(1, 13), chance.randrange(1, 28)
+        patient.birth_date = datetime.date(year, month, day)
         if chance.random() < 0.2:
             patient.email = ""
         elif chance.random() < 0.3:
@@ -88,9 +89,8 @@ def lived(rule: TriggerRule, hours: Sequence[int]) -> list[Row]:
                 break
         moment += datetime.timedelta(hours=1)
     assert not TriggerRule.objects.exclude(error="").exists()
-    rest = [visit for visit in unknown]
-    Visit.objects.bulk_create(rest)
-    VisitItem.objects.bulk_create(item for visit in rest for item in items[visit.pk])
+    Visit.objects.bulk_create(unknown)
+    VisitItem.objects.bulk_create(item for visit in unknown for item in items[visit.pk])
     return sorted(_live_rows(rule, window), key=str)
 
 
@@ -122,8 +122,8 @@ def asked(rule: TriggerRule, now: datetime.datetime) -> list[Row]:
         deciding.decide(rule, steps, now)
         with connection.cursor() as cursor:
             cursor.execute(
-                """SELECT f.patient_id, f.occasion, s.position, CASE s.fate WHEN 'written' THEN s.goes_at END, s.channel,
-                    s.fate FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
+                """SELECT f.patient_id, f.occasion, s.position, CASE s.fate WHEN 'written' THEN s.goes_at END,
+                    s.channel, s.fate FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
                 UNION ALL SELECT patient_id, occasion, 0, NULL, '', state FROM backtest_firing WHERE state <> 'open'"""
             )
             return sorted(cursor.fetchall(), key=str)

@@ -1,4 +1,4 @@
-"""A back-test, ready to be shown: a sentence, tiles, the load as a picture, tables of fates, reasons and expectation."""
+"""A back-test, ready to be shown: a sentence, tiles, the load as a picture, tables of fates, reasons and costs."""
 
 import datetime as dt
 from collections import defaultdict
