@@ -31,6 +31,7 @@ urlpatterns = [
     path("patients/<int:pk>/messages/", patient_card.messages, name="patient-messages"),
     path("api/v1/", include("patients.api.urls")),
     path("api/v1/", include("segmentation.api.urls")),
+    path("api/v1/", include("campaigns.api.urls")),
     path("", include("triggers.urls")),
     path("", include("campaigns.urls")),
     path("", include("patients.urls")),

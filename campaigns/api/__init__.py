@@ -1,0 +1,1 @@
+"""What systems read from the campaigns, and answer."""

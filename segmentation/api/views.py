@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from patients.api.parameters import whole_number
 from patients.api.problems import Invalid
 from patients.models import Integration
 from segmentation.api import schemas
@@ -54,8 +55,8 @@ class MembersView(ReadView):
         found = Segment.objects.filter(segmentation__code=code, segmentation__active=True, code=segment).first()
         if found is None:
             raise NotFound(_("There is no such segment."))
-        limit = _number(request, "limit", DEFAULT_PAGE, 1, PAGE_LIMIT)
-        rows, key = member_page(found, _number(request, "cursor", 0, 0, 2**63 - 1), limit)
+        limit = whole_number(request, "limit", DEFAULT_PAGE, 1, PAGE_LIMIT)
+        rows, key = member_page(found, whole_number(request, "cursor", 0, 0, 2**63 - 1), limit)
         results = [
             {
                 "source": row.patient.source.code,
@@ -98,15 +99,6 @@ def written(value: Any) -> Any:
     if isinstance(value, list):
         return [written(entry) for entry in value]
     return value
-
-
-def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
-    word = request.query_params.get(name)
-    if word is None:
-        return default
-    if not (word.isascii() and word.isdigit() and len(word) < 20 and least <= int(word) <= most):
-        raise Invalid({name: [_("A whole number from %(least)s to %(most)s.") % {"least": least, "most": most}]})
-    return int(word)
 
 
 def _date(request: Request, name: str) -> dt.date | None:

@@ -2,8 +2,8 @@
 
 Rows of the ledger name a patient by the card only and hold no address and no text; when the card itself is emptied
 they say nothing about anybody, and the counts of campaigns still add up. What does hold words about the person is
-emptied or deleted here: scripts and notes of calls, what the mailbox of a local installation caught, details of events,
-ids at providers. Messages that have not gone out yet are cancelled. Kept on purpose: consents and refusals with their
+emptied or deleted here: scripts and notes of calls, wishes and comments on our own pages, what the mailbox of a
+local installation caught, details of events, ids at providers. Messages that have not gone out yet are cancelled. Kept on purpose: consents and refusals with their
 proof (the clinic has to be able to show them) and suppressed hashes (otherwise the next import would write again),
 but the hash no longer leads to the card.
 """
@@ -15,9 +15,19 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.db.models import Q
 
-from campaigns.models import CallAttempt, CallTask, CaughtMessage, Message, MessageEvent, Suppression, WaitingReport
+from campaigns.models import (
+    CallAttempt,
+    CallTask,
+    CaughtMessage,
+    Message,
+    MessageEvent,
+    Suppression,
+    VisitRequest,
+    WaitingReport,
+)
 from campaigns.reasons import GONE
-from patients.models import Patient
+from campaigns.services.hearing.scores import PORTAL
+from patients.models import Feedback, Patient
 
 State = Message.State
 
@@ -51,6 +61,9 @@ def forget(patient_ids: Sequence[int], now: dt.datetime) -> Forgotten:
         events = MessageEvent.objects.filter(message__in=ids).exclude(detail={}).update(detail={})
         about.exclude(provider_id="", error="").update(provider_id="", error="")
         Suppression.objects.filter(message__in=ids).update(message=None)
+        VisitRequest.objects.filter(patient__in=cards).update(wish="", note="")
+        # What was written on our own page; what a source has posted is that source's to erase.
+        Feedback.objects.filter(patient__in=cards, source__code=PORTAL).update(comment="")
     return Forgotten(calls, caught, events, cancelled)
 
 

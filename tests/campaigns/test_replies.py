@@ -1,0 +1,271 @@
+"""What patients answer on the pages of messages: a score, a word about an appointment, and the MIS that reads it."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from campaigns import links
+from campaigns.models import CallTask, Message, VisitRequest
+from campaigns.services.hearing import appointments, scores
+from campaigns.services.writing.contexts import contexts
+from patients.models import Branch, Feedback, Integration, Patient, Service, Visit, VisitItem
+from patients.services.tokens import issue_token
+from tests.campaigns.making import _key, make_branch, make_patients, make_template
+
+pytestmark = pytest.mark.django_db
+HOUR = dt.timedelta(hours=1)
+
+
+@pytest.fixture
+def now() -> dt.datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def branch() -> Branch:
+    branch = make_branch("Клиника на Арбате")
+    Branch.objects.filter(pk=branch.pk).update(review_url="https://maps.example/arbat")
+    return Branch.objects.get(pk=branch.pk)
+
+
+@pytest.fixture
+def patient(branch: Branch) -> Patient:
+    return make_patients(1, branch=branch)[0]
+
+
+@pytest.fixture
+def visit(patient: Patient, branch: Branch, now: dt.datetime) -> Visit:
+    return make_appointment(patient, branch, now + 48 * HOUR)
+
+
+def make_appointment(patient: Patient, branch: Branch, at: dt.datetime, status: str = "booked") -> Visit:
+    return Visit.objects.create(
+        patient=patient, branch=branch, starts_at=at, starts_on=timezone.localdate(at), status=status, **_key()
+    )
+
+
+def message_about(visit: Visit, now: dt.datetime, body: str = "{{ appointment.date }}", **fields: Any) -> Message:
+    text = make_template("email", "service", ru=body).texts.get()
+    return Message.objects.create(
+        **{
+            "dedupe_key": f"t{visit.pk}:{Message.objects.count()}", "patient": visit.patient, "channel": "email",
+            "purpose": "service", "state": "sent", "visit": visit, "branch": visit.branch, "text": text,
+            "planned_at": now, "due_at": now, "sent_at": now, **fields,
+        }
+    )  # fmt: skip
+
+
+def page(message: Message, kind: str, query: str = "", **post: Any) -> Any:
+    url = f"/{kind[0]}/{links.token(kind, message.pk)}{query}"  # type: ignore[arg-type]
+    return Client().post(url, post) if post else Client().get(url)
+
+
+# --- The score ------------------------------------------------------------------------------------------------
+
+
+def test_a_forged_or_foreign_token_opens_nothing(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    for address in ("/s/abc", f"/s/{links.token('appointment', message.pk)}", f"/a/{links.token('score', message.pk)}"):
+        answer = Client().get(address)
+        assert answer.status_code == 404
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_looking_at_the_page_of_scores_changes_nothing(visit: Visit, now: dt.datetime) -> None:
+    answer = page(message_about(visit, now), "score", "?score=3")
+    assert answer.status_code == 200
+    assert not Feedback.objects.exists() and not CallTask.objects.exists()
+    Client().head(f"/s/{links.token('score', Message.objects.get().pk)}?score=3")
+    assert not Feedback.objects.exists()
+
+
+@pytest.mark.parametrize("score", range(11))
+def test_up_to_six_a_manager_calls_from_nine_on_a_public_review_is_asked_for(
+    visit: Visit, now: dt.datetime, score: int
+) -> None:
+    message = message_about(visit, now)
+    assert page(message, "score", score=score).status_code == 303
+    feedback = Feedback.objects.get()
+    assert (feedback.score, feedback.visit, feedback.patient) == (score, visit, visit.patient)
+    task = CallTask.objects.filter(patient=visit.patient, done_at__isnull=True, due_at__lte=timezone.now()).first()
+    assert bool(task) is (score <= 6)
+    assert ("https://maps.example/arbat" in page(message, "score").content.decode()) is (score >= 9)
+
+
+def test_a_score_given_twice_is_one_and_the_last_word_holds(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    for _ in range(2):
+        page(message, "score", score=2)
+    page(message, "score", score=2, comment="Ждали час")
+    assert (Feedback.objects.get().score, Feedback.objects.get().comment) == (2, "Ждали час")
+    assert "Ждали час" in CallTask.objects.get().script
+    page(message, "score", score=9)
+    assert Feedback.objects.get().score == 9 and Feedback.objects.get().comment == "Ждали час"
+    assert CallTask.objects.get().done_at  # nobody has called yet, and nobody need
+    page(message, "score", score=1)
+    assert CallTask.objects.get().done_at is None
+
+
+@pytest.mark.parametrize(
+    "said", ["", "11", "-1", "ten", "٣", "3.5"], ids=["none", "11", "minus", "word", "arabic", "half"]
+)
+def test_what_is_no_score_is_asked_for_again(visit: Visit, now: dt.datetime, said: str) -> None:
+    answer = page(message_about(visit, now), "score", score=said)
+    assert answer.status_code == 200 and 'role="alert"' in answer.content.decode()
+    assert not Feedback.objects.exists()
+
+
+def test_two_months_later_the_page_of_scores_is_closed(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now - dt.timedelta(days=61))
+    assert page(message, "score").status_code == 404
+    with pytest.raises(ValueError, match="11"):
+        scores.give(message.pk, 11, None, now)
+
+
+# --- The appointment ------------------------------------------------------------------------------------------
+
+
+def test_looking_at_an_appointment_changes_nothing(visit: Visit, now: dt.datetime) -> None:
+    answer = page(message_about(visit, now), "appointment", "?do=cancel")
+    assert answer.status_code == 200 and "Клиника на Арбате" in answer.content.decode()
+    assert not VisitRequest.objects.exists()
+
+
+@pytest.mark.parametrize(("kind", "tasks"), [("confirm", 0), ("move", 1), ("cancel", 1)])
+def test_a_wish_is_noted_once_and_told_to_the_front_desk(visit: Visit, now: dt.datetime, kind: str, tasks: int) -> None:
+    message = message_about(visit, now)
+    for _ in range(2):
+        assert page(message, "appointment", do=kind, wish="после шести").status_code == 303
+    request = VisitRequest.objects.get()
+    assert (request.kind, request.state, request.visit, request.starts_at) == (kind, "new", visit, visit.starts_at)
+    assert CallTask.objects.filter(done_at__isnull=True).count() == tasks
+    assert Visit.objects.get().status == "booked"  # the visit is the MIS's
+
+
+def test_a_later_wish_takes_the_place_of_an_earlier_one(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    page(message, "appointment", do="cancel")
+    page(message, "appointment", do="confirm")
+    assert list(VisitRequest.objects.order_by("pk").values_list("kind", "state")) == [
+        ("cancel", "outdated"), ("confirm", "new"),
+    ]  # fmt: skip
+    assert not CallTask.objects.filter(done_at__isnull=True).exists()
+
+
+@pytest.mark.parametrize("changed", ["cancelled", "completed", "past", "deleted"])
+def test_an_appointment_that_is_over_cannot_be_changed(visit: Visit, now: dt.datetime, changed: str) -> None:
+    message = message_about(visit, now)
+    fields: dict[str, Any] = {"past": {"starts_at": now - HOUR}, "deleted": {"deleted_at": now}}.get(
+        changed, {"status": changed}
+    )
+    Visit.objects.update(**fields)
+    answer = page(message, "appointment", do="confirm")
+    assert answer.status_code == (404 if changed == "deleted" else 303)
+    assert appointments.ask(message.pk, "confirm", "", now) is None
+    assert not VisitRequest.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "state"),
+    [
+        ("confirm", {"status": "confirmed"}, "done"),
+        ("cancel", {"status": "cancelled"}, "done"),
+        ("move", {"starts_at": 72}, "done"),
+        ("cancel", {"starts_at": 72}, "outdated"),
+        ("confirm", {"status": "cancelled"}, "outdated"),
+        ("move", {}, "new"),
+    ],
+    ids=["confirmed", "cancelled", "moved", "moved-instead", "cancelled-instead", "nothing"],
+)
+def test_what_the_visit_has_become_answers_the_wish(
+    visit: Visit, now: dt.datetime, kind: str, change: dict[str, Any], state: str
+) -> None:
+    appointments.ask(message_about(visit, now).pk, kind, "", now)
+    if "starts_at" in change:
+        change = {"starts_at": now + change["starts_at"] * HOUR}
+    if change:
+        Visit.objects.update(**change)
+    appointments.settle(now)
+    appointments.settle(now)
+    assert VisitRequest.objects.get().state == state
+    assert CallTask.objects.filter(done_at__isnull=True).exists() is (state == "new" and kind != "confirm")
+
+
+# --- The MIS --------------------------------------------------------------------------------------------------
+
+
+def api(source: Integration, *scopes: str) -> dict[str, str]:
+    source.scopes = list(scopes)
+    source.save()
+    return {"Authorization": f"Token {issue_token(source)}"}
+
+
+def test_the_mis_reads_its_own_wishes_and_answers(visit: Visit, now: dt.datetime) -> None:
+    appointments.ask(message_about(visit, now).pk, "move", "вечером", now)
+    other = api(Integration.objects.create(code="other"), "read", "ingest")
+    assert Client().get("/api/v1/visit-requests/", headers=other).json() == {"next": None, "results": []}
+    mine = api(visit.source, "read", "ingest")
+    (wish,) = Client().get("/api/v1/visit-requests/", headers=mine).json()["results"]
+    assert (wish["visit"], wish["patient"], wish["kind"], wish["wish"], wish["state"]) == (
+        visit.external_id, visit.patient.external_id, "move", "вечером", "new",
+    )  # fmt: skip
+    url = f"/api/v1/visit-requests/{wish['id']}/answer"
+
+    def answered(headers: dict[str, str], **body: Any) -> Any:
+        return Client().post(url, body, content_type="application/json", headers=headers)
+
+    assert answered(other, state="done").status_code == 404
+    assert answered(mine, state="taken").json()["state"] == "taken"
+    wrong = answered(mine, state="eaten")
+    assert wrong.status_code == 400 and "state" in wrong.json()["errors"]
+    for _ in range(2):
+        assert answered(mine, state="done").json()["state"] == "done"
+    assert answered(mine, state="refused").status_code == 409
+    assert not CallTask.objects.filter(done_at__isnull=True).exists()
+
+
+def test_wishes_come_page_by_page_and_only_with_the_scope(patient: Patient, branch: Branch, now: dt.datetime) -> None:
+    for number in range(3):
+        visit = make_appointment(patient, branch, now + (24 + number) * HOUR)
+        appointments.ask(message_about(visit, now).pk, "confirm", "", now)
+    url = "/api/v1/visit-requests/"
+    assert Client().get(url).status_code == 401
+    assert Client().get(url, headers=api(visit.source, "ingest")).status_code == 403
+    mine = api(visit.source, "read")
+    assert Client().get(f"{url}?state=lost", headers=mine).status_code == 400
+    first = Client().get(f"{url}?limit=2", headers=mine).json()
+    second = Client().get(first["next"], headers=mine).json()
+    assert [len(first["results"]), len(second["results"]), second["next"]] == [2, 1, None]
+
+
+# --- What letters know ----------------------------------------------------------------------------------------
+
+
+def test_a_letter_about_one_of_two_appointments_speaks_of_that_one(
+    patient: Patient, branch: Branch, now: dt.datetime
+) -> None:
+    sooner = make_appointment(patient, branch, now + 24 * HOUR)
+    later = make_appointment(patient, branch, now + 240 * HOUR)
+    service = Service.objects.create(name="Гигиена", **_key())
+    VisitItem.objects.create(visit=later, service=service)
+    body = "{{ appointment.date }} {{ appointment.service }} {{ service.name }} {{ confirm_url }} {{ score_url }}"
+    message = message_about(later, now, body, service=service)
+    values = contexts([message], now)[message.pk]
+    assert values["appointment"]["service"] == "Гигиена" == values["service"]["name"]
+    assert str(values["confirm_url"]).endswith("?do=confirm")
+    of_nobody = message_about(sooner, now, body)
+    of_nobody.visit = None
+    assert contexts([of_nobody], now)[of_nobody.pk]["appointment"]["date"] == sooner.starts_on
+
+
+def test_a_reminder_cannot_be_answered_after_the_erasure_of_its_patient(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    appointments.ask(message.pk, "move", "позвоните мужу, 8 900 …", now)
+    scores.give(message.pk, 3, "имя врача …", now)
+    call_command("forget_patient", visit.source.code, visit.patient.external_id)
+    assert (VisitRequest.objects.get().wish, Feedback.objects.get().comment) == ("", "")
+    assert set(CallTask.objects.values_list("script", flat=True)) == {""}
