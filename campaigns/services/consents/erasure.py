@@ -2,10 +2,10 @@
 
 Rows of the ledger name a patient by the card only and hold no address and no text; when the card itself is emptied
 they say nothing about anybody, and the counts of campaigns still add up. What does hold words about the person is
-emptied or deleted here: scripts and notes of calls, wishes and comments on our own pages, what the mailbox of a
-local installation caught, details of events, ids at providers. Messages that have not gone out yet are cancelled. Kept on purpose: consents and refusals with their
-proof (the clinic has to be able to show them) and suppressed hashes (otherwise the next import would write again),
-but the hash no longer leads to the card.
+emptied or deleted here: scripts and notes of calls, wishes and comments on our own pages, what the mailbox of a local
+installation caught, details of events, ids at providers. Messages that have not gone out yet are cancelled. Kept on
+purpose: consents and refusals with their proof (the clinic has to be able to show them) and suppressed hashes
+(otherwise the next import would write again), but the hash no longer leads to the card.
 """
 
 import datetime as dt
