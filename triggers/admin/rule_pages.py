@@ -154,13 +154,18 @@ class RulePages:
         return redirect("admin:triggers_triggerrule_change", rule.pk)
 
     def archive_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Put aside: it leaves the lists, its history stays."""
+        """Put aside, it leaves the lists and its history stays; or taken back."""
         rule = self._rule(request, pk, "change")
         if request.method != "POST":
-            return self._page(request, "archive", {"title": _("Archive: %(name)s") % {"name": rule}, "rule": rule})
+            title = _("Out of the archive: %(name)s") if rule.archived_at else _("Archive: %(name)s")
+            return self._page(request, "archive", {"title": title % {"name": rule}, "rule": rule})
         try:
-            switching.archive(rule.pk, request.user, timezone.now())
-            messages.success(request, _("The rule is in the archive."))
+            if request.POST.get("to") == "lists":
+                switching.unarchive(rule.pk, request.user)
+                messages.success(request, _("The rule is back in the lists, switched off."))
+            else:
+                switching.archive(rule.pk, request.user, timezone.now())
+                messages.success(request, _("The rule is in the archive."))
         except switching.NotAllowed as refusal:
             messages.error(request, str(refusal))
         return redirect("admin:triggers_triggerrule_changelist")

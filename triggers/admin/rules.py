@@ -4,7 +4,8 @@ import secrets
 from typing import Any, Literal
 
 from django.contrib import admin, messages
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -74,7 +75,9 @@ class TriggerRuleAdmin(rule_pages.RulePages, ConfigurationAdmin):
     # --- The list -----------------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[TriggerRule]:
         steps = TriggerStep.objects.filter(retired_at__isnull=True).order_by("position")
-        running = Count("firings", filter=Q(firings__state=Firing.State.OPEN))
+        # Counted by the index of open firings, whatever number have ended.
+        going_on = Firing.objects.filter(rule=OuterRef("pk"), state=Firing.State.OPEN).order_by().values("rule")
+        running = Coalesce(Subquery(going_on.annotate(n=Count("pk")).values("n")), 0)
         return (
             super()
             .get_queryset(request)

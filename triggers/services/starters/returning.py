@@ -110,7 +110,7 @@ Answer this mail and tell us which day suits you."""))}, useful_hours=72),
             (f"{HELLO_RU}, запишем вас на плановый визит?", "Осталось выбрать день",
              f"""# Осталось выбрать день
 
-{HELLO_RU}, плановый визит — уже на этой неделе: {{{{ service.name | default: "приём" }}}}. Если время ещё не выбрано, просто ответьте на это письмо: администратор предложит ближайшие часы."""),
+{HELLO_RU}, срок планового визита совсем близко: {{{{ service.name | default: "приём" }}}}. Если время ещё не выбрано, просто ответьте на это письмо: администратор предложит ближайшие часы."""),
             (f"{HELLO_EN}, shall we book your regular visit?", "Only the day is still to be chosen",
              f"""# Only the day is still to be chosen
 
@@ -162,13 +162,13 @@ PRESCRIBED = Starter(
             (f"{HELLO_RU}, врач ждёт вас на повторный приём", "Срок, который назвал врач, подходит",
              f"""# Врач просил показаться снова
 
-{HELLO_RU}, {{% if doctor.name %}}{{{{ doctor.name }}}} ждёт{{% else %}}врач ждёт{{% endif %}} {YOU_RU} на повторный приём: назначенный срок — на этой неделе. Повторный приём нужен, чтобы оценить результат и при необходимости поправить назначения.
+{HELLO_RU}, {{% if doctor.name %}}{{{{ doctor.name }}}} ждёт{{% else %}}врач ждёт{{% endif %}} {YOU_RU} на повторный приём: назначенный срок подходит. Повторный приём нужен, чтобы оценить результат и при необходимости поправить назначения.
 
 Ответьте на это письмо, и мы найдём время."""),
             (f"{HELLO_EN}, the doctor would like to see you again", "The day the doctor named is near",
              f"""# The doctor asked to see you again
 
-{HELLO_EN}, {{% if doctor.name %}}{{{{ doctor.name }}}} expects{{% else %}}the doctor expects{{% endif %}} {YOU_EN} again: the day that was named is this week. A second look shows how things have gone and whether anything should be changed.
+{HELLO_EN}, {{% if doctor.name %}}{{{{ doctor.name }}}} expects{{% else %}}the doctor expects{{% endif %}} {YOU_EN} again: the day that was named is near. A second look shows how things have gone and whether anything should be changed.
 
 Answer this mail, and we will find a time."""))}),
         Step(1, {SMS: advert_sms(f"{HELLO_RU}, подошёл срок повторного приёма. Запишитесь, пожалуйста.",
