@@ -7,12 +7,13 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-# (URL name, label, icon, permission); seven entries at most.
+# (URL name, label, icon, permission); seven entries at most. The settings are in the reader's own menu (topbar.html).
 _MENU: tuple[tuple[str, str | Promise, str, str], ...] = (
     ("home", _("Home"), "ti-layout-dashboard", "segmentation.view_segment"),
     ("segments", _("Segments"), "ti-chart-donut-3", "segmentation.view_segment"),
     ("patients", _("Patients"), "ti-users", "patients.view_patient"),
     ("campaigns", _("Campaigns"), "ti-send", "campaigns.view_campaign"),
+    ("triggers", _("Triggers"), "ti-bolt", "triggers.view_triggerrule"),
     ("calls", _("Calls"), "ti-phone", "campaigns.view_calltask"),
     ("data", _("Data"), "ti-database-import", "patients.view_ingestbatch"),
 )
@@ -47,6 +48,12 @@ def _navigation(request: HttpRequest) -> list[Entry]:
             url = reverse(name)
             here = request.path == home if url == home else request.path.startswith(url)
             entries.append({"label": label, "icon": icon, "url": url, "active": here})
+    return entries
+
+
+def pages(request: HttpRequest) -> list[Entry]:
+    """What the search finds by name: the entries of the menu, and the settings for those who may open them."""
+    entries = _navigation(request)
     user = getattr(request, "user", None)
     if user is not None and user.is_staff:
         entries.append({"label": _("Settings"), "icon": "ti-settings", "url": reverse("admin:index"), "active": False})

@@ -12,6 +12,21 @@ class Term(NamedTuple):
 
 
 TERMS: dict[str, Term] = {
+    "ladder": Term(
+        _("Ladder"),
+        _(
+            "The messages of a rule, one after the other. Before each of them the goal is looked at again: whoever has "
+            "booked gets no more."
+        ),
+    ),
+    "occasion": Term(
+        _("Occasion"),
+        _("What a rule looks for, found for one patient: a service that is due, an appointment. It counts once."),
+    ),
+    "rule": Term(
+        _("Rule"),
+        _("What to look for, whom it concerns and which messages follow. It works by itself while it is on."),
+    ),
     "base": Term(_("Base"), _("Every patient the clinic knows, from the first enquiry on; merged cards count once.")),
     "lost": Term(
         _("Lost"),

@@ -28,6 +28,11 @@ def in_short(results: Mapping[str, Mapping[str, Any]], holdout_percent: int) -> 
         Group.of(treated), Group.of(results.get("holdout")),
         complete=bool(treated.get("final")), planned_holdout=holdout_percent > 0,
     )  # fmt: skip
+    return of_estimate(found)
+
+
+def of_estimate(found: Estimate) -> Short | None:
+    """The same of any comparison with a hold-out."""
     if found.verdict == Verdict.NOTHING_YET:
         return None
     return Short(_figure(found), _note(found), _TONES.get(found.verdict, ""))

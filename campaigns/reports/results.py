@@ -1,7 +1,7 @@
 """Tables, tiles and pictures of results, for pages and files."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -17,7 +17,22 @@ from segmentation.reports.pictures import Column, Picture
 EVENTS = ("delivered", "opened", "clicked", "bounced", "complained", "unsubscribed", "outcome")
 
 
-def tiles(report: Report) -> list[dict[str, Any]]:
+class Compared(Protocol):
+    """Anything that was compared with a hold-out: a campaign, a rule."""
+
+    @property
+    def whole(self) -> Estimate: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+    @property
+    def holdout(self) -> Mapping[str, Any]: ...
+    @property
+    def promo(self) -> Mapping[str, float]: ...
+    @property
+    def only_ended(self) -> bool: ...
+
+
+def tiles(report: Compared) -> list[dict[str, Any]]:
     """Variables of components/_stat.html."""
     whole = report.whole
     made = [_came_tile(whole)]
@@ -64,7 +79,7 @@ def _cost_tile(whole: Estimate) -> dict[str, Any]:
     return {"term": "campaign_cost", "value": wording.money_short(round(whole.treated.cost)), "of": of}
 
 
-def _promo_tiles(report: Report) -> list[dict[str, Any]]:
+def _promo_tiles(report: Compared) -> list[dict[str, Any]]:
     if not report.promo.get("visits"):
         return []
     held = (report.holdout.get("promo") or {}).get("visits") or 0
@@ -80,7 +95,7 @@ def _promo_tiles(report: Report) -> list[dict[str, Any]]:
 
 
 # --- Tables -----------------------------------------------------------------------------------------------------
-def groups(report: Report) -> Picture:
+def groups(report: Compared) -> Picture:
     """Treated and hold-out side by side."""
     rows = [_group_row(_("Written to"), report.whole.treated, report.facts, report.only_ended)]
     if report.whole.holdout.n:

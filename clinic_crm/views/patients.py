@@ -14,12 +14,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from clinic_crm.context_processors import pages
 from patients.access import requires
 from patients.models import Branch, Patient
 from patients.selectors.contacts import masked, readable_phone
 from patients.selectors.search import Found, listed, normalised, search
 from segmentation.models import BaseTotal, Metrics, Segment, Segmentation
 from segmentation.selectors import people
+from triggers.selectors import rules
 
 PAGE = 50
 HITS = 8
@@ -157,7 +159,7 @@ def _key(request: HttpRequest, name: str) -> int:
 @requires("patients.view_patient")
 @require_http_methods(["GET", "HEAD", "POST"])
 def everything(request: HttpRequest) -> HttpResponseBase:
-    """The search of the header: patients, segments and pages. htmx gets a fragment, Enter the list of patients."""
+    """The search of the header: patients, segments, rules, pages. htmx gets a fragment, Enter the list of patients."""
     if request.method != "POST":
         return redirect("patients")
     if not request.htmx:  # type: ignore[attr-defined]
@@ -170,6 +172,7 @@ def everything(request: HttpRequest) -> HttpResponseBase:
         "more": found.more,
         "too_short": found.too_short,
         "segments": _segments(text) if text and request.user.has_perm("segmentation.view_segment") else [],
+        "rules": rules.searched(text) if text and request.user.has_perm("triggers.view_triggerrule") else [],
         "pages": _pages(request, text) if text else [],
     }
     return render(request, "patients/_hits.html", context)
@@ -182,8 +185,6 @@ def _segments(text: str) -> list[Segment]:
 
 
 def _pages(request: HttpRequest, text: str) -> list[dict[str, Any]]:
-    """Entries of the reader's own menu."""
-    from clinic_crm.context_processors import portal
-
-    menu: Any = portal(request)["navigation"]
+    """Entries of the reader's own menus."""
+    menu: Any = pages(request)
     return [entry for entry in menu if text in normalised(str(entry["label"]))]

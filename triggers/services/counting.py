@@ -19,7 +19,7 @@ KEPT_DAYS = 400  # a year and the longest ladder
 CHANGING_DAYS = 3  # most of what happens to a message happens within these
 LONGEST_DAYS = 60
 LOCK = 0x72636E74  # "rcnt", the first half of the advisory lock's key; the id of the rule is the second
-_IN_DAYS = {Unit.MINUTE: 24 * 60, Unit.HOUR: 24, Unit.DAY: 1}
+_IN_DAYS: dict[str, int] = {Unit.MINUTE: 24 * 60, Unit.HOUR: 24, Unit.DAY: 1}
 
 # What was counted stays a row that is not touched: of a quiet rule a minute writes nothing.
 _COUNT = f"""

@@ -1,5 +1,11 @@
 """Addresses of the rules."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from triggers.views import rules
+
+urlpatterns = [
+    path("", rules.triggers, name="triggers"),
+    path("<int:pk>/", rules.trigger, name="trigger"),
+    path("<int:pk>/people/", rules.trigger_firings, name="trigger_firings"),
+]
