@@ -13,7 +13,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Purpose
@@ -27,9 +27,14 @@ _CANCELLED = f"(c.was_status IN {visits.STANDING} AND c.status = 'cancelled' AND
 
 class AppointmentChangedForm(visits.ServicesForm):
     moved = forms.BooleanField(
-        required=False, initial=True, label=_("moved"), help_text=_("To another time that lies ahead.")
+        required=False,
+        initial=True,
+        label=pgettext_lazy("appointment", "moved"),
+        help_text=_("To another time that lies ahead."),
     )
-    cancelled = forms.BooleanField(required=False, initial=True, label=_("cancelled"), help_text=_("Before it began."))
+    cancelled = forms.BooleanField(
+        required=False, initial=True, label=pgettext_lazy("appointment", "cancelled"), help_text=_("Before it began.")
+    )
     least_minutes = forms.IntegerField(
         label=_("moved by at least, minutes"), initial=5, min_value=1, max_value=1440,
         help_text=_("Smaller corrections of the time are not told."),
@@ -65,7 +70,7 @@ class AppointmentChanged(RuleType):
                 ngettext("moved by at least %(n)s minute", "moved by at least %(n)s minutes", minutes) % {"n": minutes}
             )
         if params["cancelled"]:
-            kinds.append(gettext("cancelled"))
+            kinds.append(pgettext("appointment", "cancelled"))
         return gettext("An appointment%(services)s was %(kinds)s.") % {
             "services": visits.of_services(params), "kinds": visits.either(kinds)
         }  # fmt: skip
@@ -110,7 +115,11 @@ class AppointmentChanged(RuleType):
         last = next((change for change in recent[:20] if self._counts(params, change)), None)
         if last is None:
             return [Clause(gettext("An appointment that lies ahead was moved or cancelled"), False)]
-        word = gettext("cancelled") if last.status == Visit.Status.CANCELLED else gettext("moved")
+        word = (
+            pgettext("appointment", "cancelled")
+            if last.status == Visit.Status.CANCELLED
+            else pgettext("appointment", "moved")
+        )
         day = date_format(timezone.localtime(last.at), "DATETIME_FORMAT")
         return [Clause(gettext("An appointment was %(what)s: %(day)s") % {"what": word, "day": day}, True)]
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from segmentation.models import Segment, Segmentation
 from triggers.rule_types import visits
@@ -27,7 +28,7 @@ _UNKNOWN = "unknown"
 
 
 class Direction(models.TextChoices):
-    ANY = "any", _("any")
+    ANY = "any", pgettext_lazy("direction", "any")
     BETTER = "better", _("to a better one")
     WORSE = "worse", _("to a worse one")
 

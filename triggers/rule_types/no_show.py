@@ -12,7 +12,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from patients.models import Visit
@@ -23,10 +23,16 @@ from triggers.rule_types.base import Clause, Params, Query, RuleType, Span
 
 class NoShowForm(visits.ServicesForm):
     no_show = forms.BooleanField(
-        required=False, initial=True, label=_("did not come"), help_text=_("The MIS says: no-show.")
+        required=False,
+        initial=True,
+        label=pgettext_lazy("patients", "did not come"),
+        help_text=_("The MIS says: no-show."),
     )
     cancelled = forms.BooleanField(
-        required=False, initial=True, label=_("cancelled"), help_text=_("And has made no other appointment since.")
+        required=False,
+        initial=True,
+        label=pgettext_lazy("patients", "cancelled"),
+        help_text=_("And has made no other appointment since."),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -52,8 +58,8 @@ class NoShow(RuleType):
         return visits.as_json(cleaned)
 
     def sentence(self, params: Params) -> str:
-        kinds = [gettext("did not come to an appointment")] if params["no_show"] else []
-        kinds += [gettext("cancelled an appointment")] if params["cancelled"] else []
+        kinds = [pgettext("patient", "did not come to an appointment")] if params["no_show"] else []
+        kinds += [pgettext("patient", "cancelled an appointment")] if params["cancelled"] else []
         return gettext("The patient %(kinds)s%(services)s.") % {
             "kinds": visits.either(kinds), "services": visits.of_services(params)
         }  # fmt: skip

@@ -45,7 +45,7 @@ class Review(RuleType):
         days = int(params["answered_days"])
         visit = gettext("The patient has been to the clinic%(services)s") % {"services": visits.of_services(params)}
         if not days:
-            return gettext("%(visit)s.") % {"visit": visit}
+            return f"{visit}."
         answered = ngettext(
             "has given no answer in the %(n)s day before", "has given no answer in the %(n)s days before", days
         )

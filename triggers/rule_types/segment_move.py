@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from segmentation.models import Membership, Segment, Segmentation
@@ -51,8 +51,8 @@ class InOneSegmentation(forms.Form):
 
 
 class SegmentMoveForm(InOneSegmentation):
-    out_of = _segments(_("from"), _("Segments the patient leaves. Empty: any."))
-    into = _segments(_("to"), _("Segments the patient enters. Empty: any."))
+    out_of = _segments(pgettext_lazy("segment", "from"), _("Segments the patient leaves. Empty: any."))
+    into = _segments(pgettext_lazy("segment", "to"), _("Segments the patient enters. Empty: any."))
     direction = forms.ChoiceField(
         choices=Direction.choices, initial=Direction.WORSE, label=_("direction"),
         help_text=_("Better and worse by the order in which the segments stand in their segmentation."),
@@ -187,7 +187,7 @@ class SegmentMove(_OfMoves):
 
 def _with_money(sentence: str, least: int) -> str:
     if not least:
-        return gettext("%(move)s.") % {"move": sentence}
+        return f"{sentence}."
     return gettext("%(move)s, and has paid %(amount)s or more in the year before.") % {
         "move": sentence, "amount": visits.money(least)
     }  # fmt: skip

@@ -67,12 +67,13 @@ def main_service(params: Params, visit: str = "v.id") -> str:
     services, groups = ids(params, "services"), ids(params, "groups")
     wanted = ""
     if services or groups:
-        # A service without a group is not one of the groups; NULL would come first when descending.
-        asked = f"item.service_id IN ({listed(services)}) OR kind.group_id IN ({listed(groups)})"
-        wanted = f"coalesce({asked}, false) DESC, "
+        of_group = f"SELECT kind.id FROM patients_service kind WHERE kind.group_id IN ({listed(groups)})"
+        # NULL would come first when descending: with no services named the first half is NULL for the others.
+        asked = f"item.service_id IN ({listed(services)}) OR item.service_id IN ({of_group})"
+        wanted = f"coalesce({asked}, false) DESC,"
     return f"""(
-        SELECT item.service_id FROM patients_visititem item JOIN patients_service kind ON kind.id = item.service_id
-        WHERE item.visit_id = {visit} ORDER BY {wanted}item.quantity * item.price DESC, item.service_id LIMIT 1
+        SELECT item.service_id FROM patients_visititem item
+        WHERE item.visit_id = {visit} ORDER BY {wanted} item.quantity * item.price DESC, item.service_id LIMIT 1
     )"""
 
 
