@@ -135,7 +135,7 @@ class TriggerRuleAdmin(rule_pages.RulePages, ConfigurationAdmin):
         kind = self._kind(request, obj)
         sets: list[Any] = [(None, {"fields": [("name", "name_en")]})]
         if params := rule_forms.params_of(kind):
-            text = kind.description if kind else None
+            text = kind.description if kind and obj else None  # a new rule has it in its panel
             sets.append((gettext_lazy("What it looks for"), {"fields": params, "description": text}))
         return [
             *sets,

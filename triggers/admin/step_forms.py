@@ -72,7 +72,7 @@ class StepForm(forms.ModelForm):
         model = TriggerStep
         fields = ["at", "useful_hours", "offer"]
         widgets = {
-            "at": ClockInput(), "offer": widgets.UnfoldAdminSelect2Widget(),
+            "at": ClockInput(), "offer": widgets.UnfoldAdminSelectWidget(),
             "useful_hours": widgets.UnfoldAdminIntegerFieldWidget(),
         }  # fmt: skip
 
@@ -179,6 +179,7 @@ class StepInline(StackedInline):
     formset = StepFormSet
     verbose_name = gettext_lazy("step")
     verbose_name_plural = gettext_lazy("Ladder: the messages, one after another")
+    template_before = "admin/triggers/triggerrule/steps_before.html"
     min_num = 1
     validate_min = True
     extra = 0
