@@ -59,7 +59,7 @@ def test_the_lens_ladder_is_built_and_switched_on(administrator: Any, live_serve
     make_visit(patient, came, created_at=came).items.create(service=lenses, quantity=1, price=1)
     page = administrator
     page.set_viewport_size({"width": width, "height": 900})
-    page.goto(f"{live_server.url}/admin/triggers/triggerrule/add/")
+    page.goto(f"{live_server.url}/admin/triggers/triggerrule/add/", timeout=30_000)  # the first page of a cold server
     page.locator("a[href='?type=recall']").click()
     page.fill("#id_name", "Линзы")
     choose(page, "id_param_services", "линзы")
