@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -35,7 +36,7 @@ def follow(rule_id: int, now: datetime.datetime, among: Sequence[int] | None = N
     """Move the firings of merged cards (of `among`, or of everybody) to the cards that are kept; how many. Called
     before a rule looks: otherwise the kept card would be found anew, and written to a second time."""
     which = "AND p.id = ANY(%(among)s)" if among is not None else ""
-    params = {"rule": rule_id, "now": now, "among": list(among or ())}
+    params: dict[str, Any] = {"rule": rule_id, "now": now, "among": list(among or ())}
     with connection.cursor() as cursor:
         cursor.execute(_FOLLOW.format(among=which), params)
         moved = int(cursor.rowcount)
