@@ -29,6 +29,8 @@ urlpatterns = [
     path("patients/<int:pk>/", patient_card.card, name="patient"),
     path("patients/<int:pk>/timeline/", patient_card.older, name="patient-timeline"),
     path("patients/<int:pk>/messages/", patient_card.messages, name="patient-messages"),
+    path("patients/<int:pk>/rules/", patient_card.rules, name="patient-rules"),
+    path("patients/<int:pk>/rules/<int:rule_pk>/", patient_card.rule, name="patient-rule"),
     path("api/v1/", include("patients.api.urls")),
     path("api/v1/", include("segmentation.api.urls")),
     path("api/v1/", include("campaigns.api.urls")),

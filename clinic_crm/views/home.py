@@ -19,6 +19,7 @@ from segmentation.models import BaseTotal
 from segmentation.reports import headlines, moves, pictures
 from segmentation.selectors import flows, overview
 from segmentation.views.files import picture_file
+from triggers.reports import home as rule_tiles
 
 MOVES_SHOWN = 4
 RESULTS = "campaigns.view_campaignresult"
@@ -52,9 +53,16 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "worse": worse,
         "better": better,
         "moves_shown": MOVES_SHOWN,
+        "triggers": _rules(request),
         "campaigns": campaign_tiles.tiles(total.as_of) if request.user.has_perm(RESULTS) else [],
     }
     return render(request, "home.html", context)
+
+
+def _rules(request: HttpRequest) -> list[dict[str, Any]]:
+    if not request.user.has_perm("triggers.view_triggerrule"):
+        return []
+    return rule_tiles.tiles(timezone.localdate(), with_results=request.user.has_perm("triggers.view_ruleresult"))
 
 
 def _biggest_moves(total: BaseTotal) -> tuple[list[flows.Flow], list[flows.Flow]]:

@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -20,6 +20,9 @@ from patients.selectors.timeline import Key, timeline
 from patients.wording import day, days, money, number
 from segmentation.models import Metrics, Score, Segment, Segmentation, ServiceRhythm
 from segmentation.selectors import explain, people
+from triggers.models import TriggerRule
+from triggers.reports import patient_rules as rule_words
+from triggers.selectors import of_patient as of_rules
 
 RELATED = (
     "source", "branch", "channel", "guardian", "referred_by", "score",
@@ -152,3 +155,32 @@ def consents(patient_id: int) -> dict[str, Any]:
 
 def _said(purpose: str, word: Consent | None) -> dict[str, Any]:
     return {"purpose": purpose, "word": word, "on": timezone.localdate(word.at) if word else None}
+
+
+@requires("patients.view_patient", "triggers.view_firing")
+@require_safe
+def rules(request: HttpRequest, pk: int) -> HttpResponse:
+    """What is planned for the patient by the rules, and what every rule has decided and why: asked for after the page
+    has been drawn."""
+    patient = _patient(pk)
+    story = of_rules.story(pk, timezone.now())
+    context = {
+        "patient": patient,
+        "coming": rule_words.coming(story),
+        "decisions": rule_words.decisions(story),
+        "off": story.off,
+    }
+    fragment: bool = request.htmx  # type: ignore[attr-defined]
+    return render(request, "patient_card/_rules.html" if fragment else "patient_card/rules.html", context)
+
+
+@requires("patients.view_patient", "triggers.view_firing")
+@require_safe
+def rule(request: HttpRequest, pk: int, rule_pk: int) -> HttpResponse:
+    """The conditions of one rule for the patient, also of a rule that is off."""
+    patient = _patient(pk)
+    asked = get_object_or_404(TriggerRule, pk=rule_pk)
+    told = rule_words.decision(of_rules.explained(asked, pk, timezone.now()))
+    context = {"patient": patient, "told": told}
+    fragment: bool = request.htmx  # type: ignore[attr-defined]
+    return render(request, "patient_card/_rule.html" if fragment else "patient_card/rule.html", context)

@@ -21,6 +21,7 @@ from triggers.selectors.counts import Volume
 from triggers.selectors.rule_results import RuleReport
 
 DAYS = 30
+MANY = 6
 ICONS = {Channel.EMAIL: "ti-mail", Channel.SMS: "ti-message", Channel.CALL: "ti-phone"}
 OTHER_ICON = "ti-send"
 UNKNOWN_ICON = "ti-help-circle"
@@ -73,6 +74,11 @@ class Stage:
     @property
     def sent(self) -> int:
         return sum(card.volume.sent for card in self.cards)
+
+    @property
+    def wide(self) -> bool:
+        """So many rules stand in two columns."""
+        return len(self.cards) > MANY
 
     @property
     def on(self) -> int:

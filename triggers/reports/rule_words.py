@@ -1,5 +1,8 @@
 """What became of the messages and the occasions of a rule, in words."""
 
+import datetime as dt
+
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -10,7 +13,7 @@ from campaigns.models import Message
 from campaigns.reports import result_words
 from patients import wording
 from triggers import reasons
-from triggers.models import FiringStep
+from triggers.models import Firing, FiringStep
 from triggers.selectors.rule_results import RuleReport
 
 # State of a firing -> (label, what it means, tone of its bar), in the order of the page.
@@ -121,3 +124,14 @@ def small_sample(report: RuleReport) -> str:
 
 def occasions(number: int) -> str:
     return ngettext("%(n)s occasion", "%(n)s occasions", number) % {"n": wording.number(number)}
+
+
+def of_firing(firing: Firing) -> str:
+    """What became of an occasion: its state with what it means."""
+    label, meaning, _tone = FIRINGS[firing.state]
+    return f"{label}. {meaning}"
+
+
+def day_of(moment: dt.datetime) -> str:
+    """The day of a moment by the clinic's clock."""
+    return wording.short_day(timezone.localdate(moment))
