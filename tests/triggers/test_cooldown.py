@@ -1,6 +1,7 @@
 """Not again within so many days."""
 
 import datetime
+import itertools
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def test_ladders_that_begin_are_far_enough_apart_and_nobody_waits_without_a_reas
     known = {"anna": [ZERO + DAY * day for day in before]}
     answer = cooled(on(*days), rest, known)
     begun = sorted(day for day, rests in zip(days, answer, strict=True) if not rests)
-    assert all(later - earlier >= rest for earlier, later in zip(begun, begun[1:], strict=False))
+    assert all(later - earlier >= rest for earlier, later in itertools.pairwise(begun))
     assert all(abs(day - other) >= rest for day in begun for other in before)
     for day, rests in zip(days, answer, strict=True):
         if rests:

@@ -170,6 +170,15 @@ def test_more_changed_patients_than_are_worth_naming_are_all_looked_at(monkeypat
     assert looking.look(rule.pk, NOW + HOUR) == 5
 
 
+def test_restored_into_another_server_a_rule_looks_at_everybody_once() -> None:
+    rule = make_rule("tiny_day", on=NOW - 10 * DAY, looked_until=NOW, horizon="900000000:900000000:")
+    make_visit(make_patients(1)[0], NOW - 3 * HOUR)
+    nothing_has_changed()
+    assert looking.look(rule.pk, NOW) == 1
+    rule.refresh_from_db()
+    assert not rule.horizon.startswith("900000000")
+
+
 def test_a_rule_that_is_off_or_has_no_message_notes_nothing() -> None:
     make_visit(make_patients(1)[0], NOW - HOUR)
     off, empty = make_rule("tiny_day", on=None), make_rule("tiny_day", steps=[])
