@@ -13,6 +13,7 @@ from campaigns.reasons import REASONS
 from patients import wording
 from triggers.models import Backtest
 from triggers.reasons import REASONS as WHY_NOT
+from triggers.selectors.words import distance
 
 Result = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def state(code: str) -> str:
 
 
 def step(line: Mapping[str, Any]) -> str:
-    return _("Message %(n)s") % {"n": line["position"]}
+    return _("Message %(n)s, %(when)s") % {"n": line["position"], "when": distance(line["offset"], line["unit"])}
 
 
 def part_of(number: int, of: int, what: str) -> str:

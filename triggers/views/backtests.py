@@ -25,6 +25,7 @@ from triggers.services.finding import steps_of
 
 YEAR = dt.timedelta(days=364)
 ONE_DAY = dt.timedelta(days=1)
+_DATE = {"type": "date", "class": "form-control"}
 NO_WORKER = dt.timedelta(seconds=60)
 State = Backtest.State
 
@@ -32,11 +33,9 @@ State = Backtest.State
 class PeriodForm(forms.Form):
     """The days of the past to look at."""
 
-    first_day = forms.DateField(
-        label=gettext_lazy("From"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-    )
+    first_day = forms.DateField(label=gettext_lazy("First day"), widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"))
     last_day = forms.DateField(
-        label=gettext_lazy("To, inclusive"), widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        label=gettext_lazy("Last day"), widget=forms.DateInput(attrs=_DATE, format="%Y-%m-%d"),
         help_text=gettext_lazy("Yesterday at the latest; two years at most."),
     )  # fmt: skip
 

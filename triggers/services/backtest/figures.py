@@ -4,7 +4,7 @@
     messages of a step: due = ahead + not needed + Σ reasons + written
     written = Σ by channel = Σ load; cost = Σ over steps and channels of written × price
 
-`load` are days by the clock of the branch. `people` are a hundred ladders spread evenly over the period, by patient id:
+`load` are days by the clock of the branch. `people` are some ladders spread evenly over the period, by patient id:
 names are read when the page is shown, so that nothing of an erased patient stays here.
 """
 
@@ -19,7 +19,7 @@ from triggers.services.backtest import costs, tables
 from triggers.services.backtest.tables import AHEAD, WAITING, WRITTEN
 
 VERSION = 1
-EXAMPLES = 100
+EXAMPLES = 24
 WITHDRAWN = "withdrawn"
 NOT_NEEDED = reasons.GOAL_MET
 
@@ -95,6 +95,8 @@ def _of_step(
     return {
         "step": step.pk,
         "position": step.position,
+        "offset": step.offset,
+        "unit": step.unit,
         "due": sum(fates.values()),
         "ahead": fates.get(AHEAD, 0),
         "not_needed": fates.get(NOT_NEEDED, 0),
