@@ -100,6 +100,12 @@ class Visit(SourcedModel):
                 condition=Q(deleted_at__isnull=True, status="completed", return_due_on__isnull=False),
                 name="visit_return_due",
             ),
+            # The same by the day that was named: rules ask who is due on it.
+            models.Index(
+                fields=["return_due_on"],
+                condition=Q(deleted_at__isnull=True, status="completed", return_due_on__isnull=False),
+                name="visit_by_return_day",
+            ),
             # Who came within a window of days, and how full they were, answered without touching the table.
             models.Index(
                 fields=["starts_on", "status"], include=["patient", "branch", "deleted_at"], name="visit_by_day"

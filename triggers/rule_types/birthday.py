@@ -133,8 +133,7 @@ def _births(days: list[Anniversary], span: Span) -> Query:
         SELECT p.id AS patient_id, 'birthday:' || to_char(d.day, {rhythm.FORMAT}) AS occasion, d.day AS anchor,
             {visits.midnight(span.known_by("d.day"), "p.branch_id")} AS since,
             NULL::int AS service_id, NULL::bigint AS visit_id, NULL::int AS branch_id
-        FROM {_DAYS} JOIN patients_patient p ON p.birth_date = d.begun
-        WHERE p.deleted_at IS NULL AND p.merged_into_id IS NULL {span.only("p.id")}
+        FROM {_DAYS} JOIN {rhythm.people(span)} p ON p.birth_date = d.begun
     """
     return Query(sql, _values(days))
 

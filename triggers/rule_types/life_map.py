@@ -119,8 +119,7 @@ class LifeMap(RuleType):
                 FROM unnest(%(o_begun)s::date[], %(o_days)s::date[], %(o_reached)s::int[]) AS d(begun, day, age)
                 JOIN unnest(%(o_services)s::int[], %(o_ages)s::int[], %(o_sexes)s::text[]) AS w(service_id, age, sex)
                     ON w.age = d.age
-                JOIN patients_patient p ON p.birth_date = d.begun AND (w.sex = '' OR p.sex = w.sex)
-                WHERE p.deleted_at IS NULL AND p.merged_into_id IS NULL {span.only("p.id")}
+                JOIN {rhythm.people(span)} p ON p.birth_date = d.begun AND (w.sex = '' OR p.sex = w.sex)
             ) b
             WHERE {rhythm.nothing_of_person("b", had) if within else "true"}
         """
