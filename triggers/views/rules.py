@@ -49,7 +49,7 @@ def triggers(request: HttpRequest) -> HttpResponseBase:
         "beside": next(stage for stage in path if stage.code == "personal"),
         "table": table,
         "cards": [card for stage in path for card in stage.cards],
-        "any": bool(every),
+        "any": bool(every) or TriggerRule.objects.exists(),
         "any_on": any(rule.enabled for rule in every),
         "shown": shown,
         "asked": asked,
