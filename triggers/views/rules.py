@@ -73,7 +73,7 @@ def _map_filters(asked: RuleFilter) -> list[dict[str, Any]]:
             "options": [("", _("any")), *Channel.choices],
         },
         {
-            "name": "purpose", "label": _("Purpose"), "kind": "select", "value": asked.purpose,
+            "name": "purpose", "label": pgettext("message", "Purpose"), "kind": "select", "value": asked.purpose,
             "options": [("", _("any")), *Purpose.choices],
         },
     ]  # fmt: skip
@@ -143,7 +143,7 @@ def _facts(rule: TriggerRule) -> list[tuple[str, str]]:
     if rule.goal == Goal.GROUP and rule.goal_group:
         goal = f"{goal}: {rule.goal_group}"
     lines = [
-        (_("Purpose"), str(Purpose(rule.purpose).label)),
+        (pgettext("message", "Purpose"), str(Purpose(rule.purpose).label)),
         (_("Whom"), ", ".join(include) or _("everybody whom it finds")),
         (_("Never"), ", ".join(exclude)),
         (_("Branches"), ", ".join(branches)),
