@@ -124,12 +124,16 @@ def _load(by: str) -> list[list[Any]]:
 def _people() -> list[dict[str, Any]]:
     """Ladders with all their messages: [position, moment, fate, channel]."""
     found = tables.rows(
-        f"""SELECT f.patient_id, f.first_due, f.state, coalesce((
-                SELECT json_agg(json_build_array(s.position, s.goes_at, s.fate, s.channel)
-                    ORDER BY s.due_at, s.position)
-                FROM backtest_step s WHERE s.firing_id = f.id), '[]'::json), f.service_id
-        FROM backtest_firing f, (SELECT count(*) AS n FROM backtest_firing) every
-        WHERE mod(f.id - 1, greatest((every.n + {EXAMPLES - 1}) / {EXAMPLES}, 1)) = 0 ORDER BY f.id"""
+        f"""WITH chosen AS MATERIALIZED (
+            SELECT f.* FROM backtest_firing f, (SELECT count(*) AS n FROM backtest_firing) every
+            WHERE mod(f.id - 1, greatest((every.n + {EXAMPLES - 1}) / {EXAMPLES}, 1)) = 0
+        ), turns AS (
+            SELECT s.firing_id, json_agg(json_build_array(s.position, s.goes_at, s.fate, s.channel)
+                ORDER BY s.due_at, s.position) AS steps
+            FROM backtest_step s WHERE s.firing_id IN (SELECT id FROM chosen) GROUP BY 1
+        )
+        SELECT c.patient_id, c.first_due, c.state, coalesce(t.steps, '[]'::json), c.service_id
+        FROM chosen c LEFT JOIN turns t ON t.firing_id = c.id ORDER BY c.id"""
     )
     return [
         {"patient": patient, "first_due": due.isoformat(), "state": state, "steps": steps, "service": service}

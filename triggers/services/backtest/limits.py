@@ -17,7 +17,7 @@ from triggers.models import TriggerRule
 from triggers.services import goals
 from triggers.services.backtest.tables import FREE, WAITING, execute, rows
 from triggers.services.quota import DAYS, NOWHERE
-from triggers.timing.imagined import Caps, Outcome, Places, Turn, lived
+from triggers.timing.imagined import WRITTEN, Caps, Outcome, Places, Turn, lived
 
 _KNOWN_FROM_ELSEWHERE = f"""m.purpose = 'marketing'
     AND m.state IN ('planned', 'deferred', 'sending', 'sent', 'unknown')
@@ -110,7 +110,7 @@ def _crowded(params: dict[str, Any]) -> list[Turn]:
         Turn(*row)
         for row in rows(
             f"""SELECT {_TURN} FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
-            WHERE s.fate = '{FREE}' AND (s.reader_id = ANY(%(readers)s) OR s.address_key = ANY(%(addresses)s))
+            WHERE s.fate = '{FREE}' AND (s.reader_id = ANY(%(readers)s::bigint[]) OR s.address_key = ANY(%(addresses)s::bigint[]))
             ORDER BY s.id""",
             {"readers": readers, "addresses": addresses},
         )
@@ -121,7 +121,7 @@ def _over(mine: str, theirs: str, params: dict[str, Any]) -> list[int]:
     found = rows(
         f"""SELECT DISTINCT key FROM (
             SELECT key, count(*) OVER (PARTITION BY key ORDER BY at
-                RANGE BETWEEN %(span)s::interval PRECEDING AND CURRENT ROW) AS n
+                RANGE BETWEEN %(span)s::interval - interval '1 microsecond' PRECEDING AND CURRENT ROW) AS n
             FROM (
                 SELECT {mine} AS key, goes_at AS at FROM backtest_step WHERE fate = '{FREE}' AND {mine} IS NOT NULL
                 UNION ALL
@@ -143,7 +143,7 @@ def _caps(turns: Sequence[Turn], params: dict[str, Any], policy: Policy) -> Caps
         moments: dict[int, list[dt.datetime]] = defaultdict(list)
         for key, at in rows(
             f"SELECT {theirs}, {caps.AT} FROM campaigns_message m "
-            f"WHERE {theirs} = ANY(%(keys)s) AND {_KNOWN_FROM_ELSEWHERE}",
+            f"WHERE {theirs} = ANY(%(keys)s::bigint[]) AND {_KNOWN_FROM_ELSEWHERE}",
             {**params, "keys": [key for key in keys if key is not None]},
         ):
             moments[key].append(at)
@@ -163,7 +163,7 @@ def _places(rule: TriggerRule, policy: Policy, bounds: tuple[dt.datetime, dt.dat
             row[0]
             for row in rows(
                 f"""SELECT s.id FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
-                WHERE s.id = ANY(%(ids)s) AND {goals.met("f", "%(moment)s::timestamptz", rule)}""",
+                WHERE s.id = ANY(%(ids)s::bigint[]) AND {goals.met("f", "%(moment)s::timestamptz", rule)}""",
                 {"ids": ids, "moment": moment},
             )
         }
@@ -193,14 +193,19 @@ def _slots(bounds: tuple[dt.datetime, dt.datetime]) -> dict[tuple[int, dt.date],
 def _note(turns: Sequence[Turn], outcome: dict[int, Outcome]) -> None:
     """Who still waits at the end is not in the outcome. What was decided later than due was looked at then."""
     still = [turn.id for turn in turns if not turn.held and turn.id not in outcome]
-    execute(f"UPDATE backtest_step SET fate = '{WAITING}', channel = '' WHERE id = ANY(%(ids)s)", {"ids": still})
+    execute(
+        f"UPDATE backtest_step SET fate = '{WAITING}', channel = '' WHERE id = ANY(%(ids)s::bigint[])", {"ids": still}
+    )
+    # Most go when they were due: nothing of them changes.
+    changed = [
+        (turn.id, *outcome[turn.id])
+        for turn in turns
+        if turn.id in outcome and outcome[turn.id] != (WRITTEN, turn.goes_at)
+    ]
     execute(
         """UPDATE backtest_step s SET fate = n.fate, goes_at = n.goes_at, at = greatest(s.at, n.goes_at),
             channel = CASE WHEN n.fate = 'written' THEN s.channel ELSE '' END
         FROM unnest(%(ids)s::bigint[], %(fates)s::text[], %(moments)s::timestamptz[]) n(id, fate, goes_at)
         WHERE n.id = s.id""",
-        {
-            "ids": list(outcome), "fates": [one.fate for one in outcome.values()],
-            "moments": [one.goes_at for one in outcome.values()],
-        },
-    )  # fmt: skip
+        {name: [row[column] for row in changed] for column, name in enumerate(("ids", "fates", "moments"))},
+    )

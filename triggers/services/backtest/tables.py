@@ -82,7 +82,7 @@ def _cool_down(rule: TriggerRule) -> None:
     )
     refused = cooled([(patient, due) for _id, patient, due in several], rule.cooldown_days)
     ids = [row[0] for row, soon in zip(several, refused, strict=True) if soon]
-    execute("UPDATE backtest_firing SET state = 'cooldown' WHERE id = ANY(%(ids)s)", {"ids": ids})
+    execute("UPDATE backtest_firing SET state = 'cooldown' WHERE id = ANY(%(ids)s::bigint[])", {"ids": ids})
 
 
 def fill_steps(rule: TriggerRule, steps: Sequence[TriggerStep], now: dt.datetime) -> None:
