@@ -137,7 +137,7 @@ RULES: dict[str, tuple[str, tuple[tuple[int, tuple[str, ...]], ...], dict[str, A
     "recall, cooldown and hold-out": (
         "recall", LADDER, {}, {"goal": "visit", "cooldown_days": 20, "holdout_percent": 30}, CLOCK,
     ),
-    "recall, five a day": ("recall", LADDER, {}, {"goal": "service", "per_day": 1}, CLOCK),
+    "recall, one a day": ("recall", LADDER, {}, {"goal": "service", "per_day": 1}, CLOCK),
     "recall at night": ("recall", LADDER, {}, {"goal": "service", "send_at": datetime.time(22)}, (15, 17, 19, 21)),
     "prescribed return": ("prescribed_return", LADDER, {}, {"goal": "visit"}, CLOCK),
     "missed cycle": ("missed_cycle", AFTER, {}, {"goal": "visit"}, CLOCK),

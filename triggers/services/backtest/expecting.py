@@ -57,6 +57,8 @@ def _times(found: Interval, people: int) -> list[float]:
 def _measured(rule: TriggerRule) -> Estimate | None:
     """Of windows that have ended, in both groups; None without a hold-out to compare with."""
     last = RuleResult.objects.filter(rule=rule).order_by("-as_of").values_list("as_of", flat=True).first()
+    if last is None:
+        return None
     groups = {
         row.group: Group.of(row.figures.get("complete") or row.figures)
         for row in RuleResult.objects.filter(rule=rule, as_of=last)

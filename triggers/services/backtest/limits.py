@@ -110,7 +110,8 @@ def _crowded(params: dict[str, Any]) -> list[Turn]:
         Turn(*row)
         for row in rows(
             f"""SELECT {_TURN} FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
-            WHERE s.fate = '{FREE}' AND (s.reader_id = ANY(%(readers)s::bigint[]) OR s.address_key = ANY(%(addresses)s::bigint[]))
+            WHERE s.fate = '{FREE}'
+                AND (s.reader_id = ANY(%(readers)s::bigint[]) OR s.address_key = ANY(%(addresses)s::bigint[]))
             ORDER BY s.id""",
             {"readers": readers, "addresses": addresses},
         )
