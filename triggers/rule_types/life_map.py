@@ -115,11 +115,15 @@ class LifeMap(RuleType):
                 {visits.midnight(span.known_by("b.day"), "b.branch_id")} AS since,
                 b.service_id, NULL::bigint AS visit_id, NULL::int AS branch_id
             FROM (
-                SELECT p.id AS patient_id, p.branch_id, w.service_id, w.age, d.day
-                FROM unnest(%(o_begun)s::date[], %(o_days)s::date[], %(o_reached)s::int[]) AS d(begun, day, age)
+                SELECT r.id AS patient_id, r.branch_id, w.service_id, w.age, r.day
+                FROM (
+                    SELECT p.id, p.branch_id, p.sex, d.day, d.age
+                    FROM unnest(%(o_begun)s::date[], %(o_days)s::date[], %(o_reached)s::int[]) AS d(begun, day, age)
+                    JOIN {rhythm.people(span)} p ON p.birth_date = d.begun
+                    OFFSET 0  -- birthdays first: put together with every age of every service, they are too many
+                ) r
                 JOIN unnest(%(o_services)s::int[], %(o_ages)s::int[], %(o_sexes)s::text[]) AS w(service_id, age, sex)
-                    ON w.age = d.age
-                JOIN {rhythm.people(span)} p ON p.birth_date = d.begun AND (w.sex = '' OR p.sex = w.sex)
+                    ON w.age = r.age AND (w.sex = '' OR r.sex = w.sex)
             ) b
             WHERE {rhythm.nothing_of_person("b", had) if within else "true"}
         """
