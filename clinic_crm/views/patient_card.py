@@ -86,9 +86,11 @@ def messages(request: HttpRequest, pk: int) -> HttpResponse:
     patient = _patient(pk)
     now = timezone.now()
     today = timezone.localdate(now)
+    letters = of_patient.messages_of(pk)
+    of_rules.name_rules(letters)
     context = {
         "patient": patient,
-        "letters": of_patient.messages_of(pk),
+        "letters": letters,
         "decisions": of_patient.decisions(pk, now, today),
         "today": today,
     }

@@ -139,3 +139,10 @@ def test_the_first_page_tells_what_the_rules_do(anna: Patient) -> None:
     made = home.tiles(timezone.localdate(NOW), with_results=True)
     assert [tile["value"] for tile in made] == ["1", "1", "—"]
     assert len(home.tiles(timezone.localdate(NOW), with_results=False)) == 2
+
+
+def test_messages_on_the_card_name_their_rule(anna: Patient) -> None:
+    rule = make_rule("birthday", name="Greeting", name_en="Greeting")
+    ladder(rule, anna, NOW - DAY, "done", [("planned", "sent", "")])
+    shown = text_of(reader("manager"), reverse("patient-messages", args=[anna.pk]))
+    assert f'<a href="{reverse("trigger", args=[rule.pk])}">Greeting</a>' in shown

@@ -60,7 +60,7 @@ def test_people_are_shown_only_to_those_who_may_see_firings_and_patients(rule: T
     assert client.get(reverse("trigger_firings", args=[rule.pk])).status_code == 403
     shown = text_of(client, reverse("trigger", args=[rule.pk]))
     assert reverse("trigger_firings", args=[rule.pk]) not in shown
-    assert "What it brought" not in shown and "Что принес" not in shown
+    assert "What it has brought" not in shown and "result-line" not in shown
 
 
 def test_a_rule_that_is_not_there_is_not_found() -> None:

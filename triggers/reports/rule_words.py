@@ -30,6 +30,10 @@ FIRINGS: dict[str, tuple[Promise, Promise, str]] = {
 }  # fmt: skip
 
 
+# Words of the ledger that speak of a campaign.
+_OF_RULES = {of_messages.NO_ADDRESS: gettext_lazy("no address on the channels of the message")}
+
+
 def fate(state: str, reason: str) -> str:
     """What became of one message: the state, and the reason when it was not sent."""
     said = reason_words(reason)
@@ -52,7 +56,10 @@ def _state_label(state: str) -> str | Promise:
 
 def reason_words(code: str) -> str:
     """A reason of a step or of a row of the ledger; "" for none."""
-    return str(reasons.REASONS[code]) if code in reasons.REASONS else str(of_messages.REASONS.get(code, code))
+    for known in (_OF_RULES, reasons.REASONS, of_messages.REASONS):
+        if code in known:
+            return str(known[code])
+    return code
 
 
 def headline(report: RuleReport) -> str:

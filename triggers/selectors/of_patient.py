@@ -9,6 +9,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
+from campaigns.models import Message
 from segmentation.models import Membership
 from triggers import rule_types
 from triggers.models import Firing, FiringStep, TriggerRule
@@ -73,6 +74,15 @@ def story(patient_id: int, now: dt.datetime) -> Story:
     steps = [step for firings in found.values() for firing in firings for step in firing.told]  # type: ignore[attr-defined]
     told.coming = sorted((step for step in steps if to_come(step)), key=lambda step: step.due_at)
     return told
+
+
+def name_rules(messages: Iterable[Message]) -> None:
+    """Give every row of the ledger the `rule` it comes from, or None. One query."""
+    rows = list(messages)
+    steps = FiringStep.objects.filter(message__in=rows).select_related("firing__rule")
+    by_message = {step.message_id: step.firing.rule for step in steps}
+    for message in rows:
+        message.rule = by_message.get(message.pk)  # type: ignore[attr-defined]
 
 
 def to_come(step: FiringStep) -> bool:
