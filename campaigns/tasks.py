@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from campaigns.models import Campaign, ChannelAccount
-from campaigns.services.calling import calls
+from campaigns.services.calling import needless
 from campaigns.services.consents import consent_import
 from campaigns.services.deciding import checking
 from campaigns.services.hearing import appointments, inbound
@@ -61,13 +61,14 @@ def check_campaign(campaign_id: int) -> None:
 
 @shared_task(name="campaigns.tasks.sweep", ignore_result=True)
 def sweep() -> None:
-    """Explain what dead processes left, plan what was left unplanned, note reports that came before their messages."""
+    """Explain what dead processes left, plan what was left unplanned, note reports that came before their messages,
+    close calls nobody need make."""
     now = timezone.now()
     recovery.sweep(now)
     schedule.pick_up(now)
     inbound.match_waiting(now)
     appointments.settle(now)
-    calls.close_expired(now)
+    needless.sweep(now)
 
 
 @shared_task(name="campaigns.tasks.refresh_counts", ignore_result=True)

@@ -7,7 +7,12 @@ class TriggersConfig(AppConfig):
     verbose_name = _("Triggers")
 
     def ready(self) -> None:
+        from campaigns.selectors import call_origins
+        from campaigns.services.calling import needless
         from campaigns.services.deciding import gate
+        from triggers.selectors import of_calls
         from triggers.services import closer_look
 
         gate.also_ask(closer_look.verdicts)
+        needless.also_ask(closer_look.needless_calls)
+        call_origins.also_tell(of_calls.origins)

@@ -21,8 +21,9 @@ class CallTask(models.Model):
           └──── outcome "no answer" with a next attempt
 
     `message` is the row of the ledger it came from; a task made by hand has none. Whoever is calling holds the task
-    until `claimed_until`: a lease, so that a manager who went home leaves nothing locked. A task that is done without
-    an outcome was closed because it was of no use any more.
+    until `claimed_until`: a lease, so that a manager who went home leaves nothing locked. A task nobody need work on
+    any more closes itself and says why (`closed_why`); one whose patient had booked comes back when the appointment
+    is cancelled.
     """
 
     class Outcome(models.TextChoices):
@@ -32,6 +33,15 @@ class CallTask(models.Model):
         NO_ANSWER = "no_answer", _("no answer")
         WRONG_NUMBER = "wrong_number", _("wrong number")
         NO_MORE_CALLS = "no_more_calls", _("asked not to be called")
+
+    class Closed(models.TextChoices):
+        LATE = "late", _("it was of no use any more")
+        GOAL_MET = "goal_met", _("has booked meanwhile")
+        WITHDRAWN = "withdrawn", _("the appointment or the date it was about is no more")
+        STOPPED = "stopped", _("the rule was stopped")
+        ANSWERED = "answered", _("answered by the MIS")
+        OUTDATED = "outdated", _("the appointment was changed or has begun")
+        BETTER = "better", _("has given a better score since")
 
     # What else asked for it, once: a score, a wish about an appointment.
     key = models.CharField(max_length=60, null=True, blank=True, unique=True, editable=False)
@@ -48,6 +58,9 @@ class CallTask(models.Model):
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0, db_default=0)
     outcome = models.CharField(_("outcome"), max_length=15, choices=Outcome.choices, blank=True, db_default="")
     note = models.TextField(_("note"), blank=True, db_default="")
+    closed_why = models.CharField(
+        _("closed by itself"), max_length=10, choices=Closed.choices, blank=True, default="", db_default=""
+    )
     done_at = models.DateTimeField(_("done"), null=True, blank=True)
     done_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("done by")
@@ -69,6 +82,8 @@ class CallTask(models.Model):
                 condition=Q(done_at__isnull=True, useful_until__isnull=False),
                 name="calltask_expiring",
             ),
+            # Closed because the patient had booked: looked at again while the call is of use.
+            models.Index(fields=["useful_until"], condition=Q(closed_why="goal_met"), name="calltask_may_return"),
             models.Index(fields=["done_at", "id"], condition=Q(done_at__isnull=False), name="calltask_done"),
         ]
         constraints = [

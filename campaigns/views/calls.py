@@ -16,9 +16,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from campaigns.models import CallTask
 from campaigns.reports import calls as words
+from campaigns.selectors import call_origins
 from campaigns.selectors import calls as selector
 from campaigns.selectors.calls import CallFilter
-from campaigns.services.calling import call_times
+from campaigns.services.calling import call_times, needless
 from campaigns.services.calling import calls as service
 from patients.access import requires
 from patients.selectors.contacts import masked, readable_phone
@@ -50,10 +51,14 @@ def calls(request: HttpRequest) -> HttpResponse:
     overdue = selector.bounded_count(selector.tasks(CallFilter(branch=asked.branch, overdue=True), user_id, now))
     today = selector.today(user_id, now)
     segments = segments_of(patients)
+    origins = call_origins.origins(page.rows)
     context: dict[str, Any] = {
         "asked": asked,
         "now": now,
-        "rows": [{"task": task, "segments": segments.get(task.patient_id, [])[:2]} for task in page.rows],
+        "rows": [
+            {"task": task, "segments": segments.get(task.patient_id, [])[:2], "origin": origins.get(task.pk)}
+            for task in page.rows
+        ],
         "filters": _filters(asked),
         "kept": [("view", asked.view)] if asked.view != "due" else [],
         "tabs": _tabs(request, asked, due),
@@ -148,6 +153,8 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
     see = request.user.has_perm("patients.view_contacts")
     mine = held == request.user.pk and task.done_at is None
     history = list(task.calls_made.select_related("by"))
+    origin = call_origins.origins([task]).get(task.pk)
+    why = needless.why(task, now) if task.done_at is None else ""
     context: dict[str, Any] = {
         "task": task,
         "now": now,
@@ -164,7 +171,10 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
         "history": history,
         "mine": mine,
         "held_by_other": held is not None and not mine,
-        "closed_by_itself": task.done_at is not None and not task.outcome,
+        "origin": origin,
+        "origin_url": origin.url if origin and request.user.has_perm(origin.permission) else "",
+        "needless": CallTask.Closed(why).label if why else "",
+        "closed_by_itself": task.done_at is not None and (bool(task.closed_why) or not task.outcome),
         "expired": task.done_at is None and task.useful_until is not None and task.useful_until <= now,
         "buttons": [
             {"code": code.value, "label": code.label, "icon": icon, "tone": tone, "again": code in service.AGAIN}
@@ -174,7 +184,8 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
         "can_undo": service.undoable(task, request.user, now) is not None,
         "last_noted": _last_noted(request, now),
         "query": _query(request, noted=None),
-        "local_time": now.astimezone(call_times.zone_of(task)),
+        # Without its zone: templates would turn it into the clinic's.
+        "local_time": timezone.make_naive(now, call_times.zone_of(task)),
     }  # fmt: skip
     return render(request, "calls/card.html", context)
 

@@ -8,9 +8,10 @@ from patients.models.facts import Consent, Feedback, Payment, Visit, VisitItem
 from patients.models.intake import ChangedPatient, IngestBatch, Rejected
 from patients.models.people import Patient
 from patients.models.plans import Package, Slot, VisitChange
-from patients.models.sources import Integration
+from patients.models.sources import PORTAL, Integration
 
 __all__ = [
+    "PORTAL",
     "AcquisitionChannel",
     "Branch",
     "ChangedPatient",

@@ -1,9 +1,20 @@
 """Systems that post facts, and what every posted row carries."""
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
+
+# The code of the portal itself, whose "source" holds what patients say on its own pages. It posts nothing, reads
+# nothing and has no token, so lists of outside systems leave it out.
+PORTAL = "portal"
+
+
+class IntegrationQuerySet(models.QuerySet["Integration"]):
+    def outside(self) -> "IntegrationQuerySet":
+        """Systems other than the portal itself."""
+        return self.exclude(code=PORTAL)
 
 
 class Integration(models.Model):
@@ -42,6 +53,8 @@ class Integration(models.Model):
     last_seen_at = models.DateTimeField(_("last seen"), null=True, blank=True, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    objects = IntegrationQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("integration")
         verbose_name_plural = _("integrations")
@@ -54,6 +67,10 @@ class Integration(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.code
+
+    def clean(self) -> None:
+        if self.code == PORTAL:
+            raise ValidationError({"code": _("This code is the portal's own. Choose another one.")})
 
 
 class SourcedModel(models.Model):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from campaigns.channels.base import Envelope
 from campaigns.models import CallTask, Message, MessageEvent, Suppression
-from campaigns.services.calling import call_times, calls
+from campaigns.services.calling import call_times, calls, needless
 from patients.models import Consent, Patient
 from tests.campaigns.making import NOW, make_branch, make_campaign, make_message, make_patients, make_user
 
@@ -66,9 +66,9 @@ def test_nothing_is_due_before_its_time_or_after_its_use(anna: Any) -> None:
     task(due_at=NOW + HOUR)
     over = task(useful_until=NOW)
     assert calls.claim_next(anna, NOW) is None
-    assert calls.close_expired(NOW) == 1
+    assert needless.close_expired(NOW) == 1
     over.refresh_from_db()
-    assert (over.outcome, over.done_at) == ("", NOW)
+    assert (over.outcome, over.done_at, over.closed_why) == ("", NOW, "late")
 
 
 def test_outcome_is_recorded_once_however_often_it_is_pressed(anna: Any) -> None:

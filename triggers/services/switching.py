@@ -14,7 +14,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from campaigns import reasons as ledger_reasons
-from campaigns.models import Channel, Message
+from campaigns.models import CallTask, Channel, Message
+from campaigns.services.calling import needless
 from triggers import reasons
 from triggers.models import Firing, FiringStep, StepTemplate, TriggerRule, TriggerStep
 from triggers.selectors import ladder
@@ -170,6 +171,7 @@ def _stop_ladders(rule: TriggerRule, now: datetime.datetime) -> None:
     Message.objects.filter(
         trigger_step__firing__in=begun, state__in=[Message.State.PLANNED, Message.State.DEFERRED]
     ).update(state=Message.State.CANCELLED, reason=ledger_reasons.STOPPED)
+    needless.close(CallTask.objects.filter(message__trigger_step__firing__in=begun), CallTask.Closed.STOPPED, now)
     FiringStep.objects.filter(firing__rule=rule, firing__state=State.OPEN, state__in=_UNDECIDED).update(
         state=Fate.SKIPPED, reason=reasons.STOPPED
     )

@@ -10,14 +10,16 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Value, When
 from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from campaigns.channels.base import Envelope
 from campaigns.models import CallAttempt, CallTask, Channel, Message, MessageEvent, Purpose, Suppression
+from campaigns.selectors import call_origins
 from campaigns.selectors.calls import open_tasks, reader_of
+from campaigns.services.calling import needless
 from campaigns.services.consents import suppressions
 from campaigns.services.hearing import tracking
 from campaigns.services.hearing.tracking import NewEvent
@@ -41,14 +43,15 @@ class CallRefused(Exception):
 def put_tasks(envelopes: Sequence[Envelope]) -> None:
     """Messages of the channel "call" become tasks of the call list. Given twice, a message is one task."""
     by_id = {envelope.message_id: envelope for envelope in envelopes}
-    messages = Message.objects.filter(pk__in=by_id).select_related("campaign", "patient", "offer")
+    messages = list(Message.objects.filter(pk__in=by_id).select_related("campaign", "patient", "offer"))
+    titles = _titles([message for message in messages if not by_id[message.pk].subject])
     CallTask.objects.bulk_create(
         [
             CallTask(
                 message=message,
                 patient=message.patient,
                 branch_id=message.branch_id or message.patient.branch_id,
-                title=(by_id[message.pk].subject or _title(message))[:200],
+                title=(by_id[message.pk].subject or titles[message.pk])[:200],
                 script=by_id[message.pk].text,
                 due_at=message.due_at,
                 useful_until=message.useful_until,
@@ -59,14 +62,22 @@ def put_tasks(envelopes: Sequence[Envelope]) -> None:
     )
 
 
-def _title(message: Message) -> str:
-    if message.offer is not None:
-        return message.offer.name
-    return message.campaign.name if message.campaign else _("Call")
+def _titles(messages: Sequence[Message]) -> dict[int, str]:
+    """What a call is about, in a line in the clinic's language: the offer, the campaign, the rule and its service."""
+    with translation.override(settings.LANGUAGE_CODE):
+        origins = call_origins.of_messages([message.pk for message in messages if message.offer is None])
+        return {
+            message.pk: message.offer.name if message.offer else origins[message.pk].title
+            if message.pk in origins else _("Call")
+            for message in messages
+        }  # fmt: skip
 
 
 def claim(task_id: int, user: Any, now: dt.datetime) -> bool:
-    """Take a task, or keep it; False when another manager is calling or it is done."""
+    """Take a task, or keep it; False when another manager is calling, or it is done or has become needless."""
+    task = CallTask.objects.filter(pk=task_id, done_at__isnull=True).first()
+    if task is None or _closed(task, user, now):
+        return False
     return bool(
         open_tasks(now)
         .filter(_free_for(user, now), pk=task_id)
@@ -75,8 +86,28 @@ def claim(task_id: int, user: Any, now: dt.datetime) -> bool:
 
 
 def claim_next(user: Any, now: dt.datetime, among: QuerySet[CallTask] | None = None) -> CallTask | None:
-    """The most urgent due task nobody holds; the one this manager holds comes first. Two managers get two tasks."""
+    """The most urgent due task nobody holds; the one this manager holds comes first. Two managers get two tasks.
+    What has become needless since the last sweep is closed on the way."""
     tasks = open_tasks(now) if among is None else among
+    while task := _claim_first(user, now, tasks):
+        if not _closed(task, user, now):
+            return task
+    return None
+
+
+def _closed(task: CallTask, user: Any, now: dt.datetime) -> bool:
+    """Whether a task this manager does not hold yet has turned out to be needless, and is closed."""
+    if task.claimed_by_id == user.pk and task.claimed_until and task.claimed_until >= now:
+        return False
+    reason = needless.why(task, now)
+    # Not by needless.close: between asking and this line nobody but this manager may have got hold of it.
+    held = Q(claimed_by=user) | needless.free(now)
+    closing = CallTask.objects.filter(held, pk=task.pk, done_at__isnull=True)
+    return bool(reason and closing.update(done_at=now, closed_why=reason, claimed_by=None, claimed_until=None))
+
+
+def _claim_first(user: Any, now: dt.datetime, tasks: QuerySet[CallTask]) -> CallTask | None:
+    """The task as it was before it was claimed."""
     with transaction.atomic():
         task = (
             tasks.filter(_free_for(user, now), Q(due_at__lte=now) | Q(claimed_by=user, claimed_until__gte=now))
@@ -145,7 +176,8 @@ def _repeated(task: CallTask, user: Any, outcome: str, attempt: int | None) -> C
 
 
 def _check_may_record(task: CallTask, user: Any, now: dt.datetime) -> None:
-    if task.done_at is not None:
+    # A manager who was on the phone while it closed itself writes down what came of it all the same.
+    if task.done_at is not None and not (task.closed_why and task.claimed_by_id == user.pk):
         raise CallRefused(_("This call is done already."))
     if task.claimed_by_id not in (None, user.pk) and task.claimed_until and task.claimed_until >= now:
         raise CallRefused(_("Another manager is calling this patient."))
@@ -167,9 +199,9 @@ def _note(
     )
     task.attempts += 1
     task.claimed_by, task.claimed_until = None, None
-    task.outcome, task.note = outcome, note
+    task.outcome, task.note, task.closed_why = outcome, note, ""
     if again:
-        task.due_at = again
+        task.due_at, task.done_at = again, None
     else:
         task.done_at, task.done_by = now, user
     task.save()
@@ -273,12 +305,3 @@ def undoable(task: CallTask, user: Any, now: dt.datetime) -> CallAttempt | None:
     """The attempt this manager may take back now."""
     last = task.calls_made.filter(undone_at__isnull=True).first()
     return last if last and last.by_id == user.pk and now - last.at <= UNDO_WITHIN else None
-
-
-def close_expired(now: dt.datetime) -> int:
-    """Tasks that are of no use any more close themselves, unless somebody is calling right now."""
-    return (
-        CallTask.objects.filter(done_at__isnull=True, useful_until__lte=now)
-        .filter(Q(claimed_until__isnull=True) | Q(claimed_until__lt=now))
-        .update(done_at=F("useful_until"), claimed_by=None, claimed_until=None)
-    )

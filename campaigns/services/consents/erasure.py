@@ -26,8 +26,7 @@ from campaigns.models import (
     WaitingReport,
 )
 from campaigns.reasons import GONE
-from campaigns.services.hearing.scores import PORTAL
-from patients.models import Feedback, Patient
+from patients.models import PORTAL, Feedback, Patient
 
 State = Message.State
 
@@ -54,7 +53,7 @@ def forget(patient_ids: Sequence[int], now: dt.datetime) -> Forgotten:
         tasks = CallTask.objects.filter(Q(patient__in=cards) | Q(message__in=ids))
         CallAttempt.objects.filter(task__in=tasks.values("pk")).update(note="")
         tasks.filter(done_at__isnull=True).update(done_at=now)
-        calls = tasks.update(title="", script="", note="")
+        calls = tasks.update(title="", script="", note="", closed_why="")
         caught = CaughtMessage.objects.filter(_caught(cards, ids)).delete()[0]
         providers = about.exclude(provider_id="").values("provider_id")
         WaitingReport.objects.filter(provider_id__in=providers).delete()

@@ -13,11 +13,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from campaigns.models import CallTask, Message
-from patients.models import Feedback, Integration
+from campaigns.selectors.call_origins import score_key as key
+from campaigns.services.calling import needless
+from patients.models import PORTAL, Feedback, Integration
 
 UNHAPPY, HAPPY = 6, 9  # up to, from
 COMMENT_LENGTH = 2000
-PORTAL = "portal"  # the source of what patients say on our own pages
 CALL_WITHIN = dt.timedelta(days=3)
 OPEN_FOR = dt.timedelta(days=60)
 _SOURCE = gettext_noop("The portal's own pages")
@@ -27,7 +28,7 @@ _SCRIPT = gettext_noop("Thank for the frankness, ask what went wrong, promise an
 
 def given(message_id: int) -> Feedback | None:
     """What was said on the page of this message."""
-    return Feedback.objects.filter(source__code=PORTAL, external_id=_key(message_id)).first()
+    return Feedback.objects.filter(source__code=PORTAL, external_id=key(message_id)).first()
 
 
 def is_open(message: Message, now: dt.datetime) -> bool:
@@ -51,7 +52,7 @@ def give(message_id: int, score: int, comment: str | None, now: dt.datetime) -> 
         said = {"score": score, "given_at": now} | ({} if comment is None else {"comment": comment[:COMMENT_LENGTH]})
         patient = message.patient.merged_into or message.patient
         feedback, _created = Feedback.objects.update_or_create(
-            source=source, external_id=_key(message_id),
+            source=source, external_id=key(message_id),
             defaults={"patient": patient, "visit": message.visit, **said},
         )  # fmt: skip
         _call(message, feedback, now)
@@ -61,26 +62,22 @@ def give(message_id: int, score: int, comment: str | None, now: dt.datetime) -> 
 def _call(message: Message, feedback: Feedback, now: dt.datetime) -> None:
     score = feedback.score or 0
     if score > UNHAPPY:
-        untouched = CallTask.objects.filter(key=_key(message.pk), done_at__isnull=True, attempts=0)
-        untouched.update(done_at=now, claimed_by=None, claimed_until=None)
+        untouched = CallTask.objects.filter(key=key(message.pk), attempts=0)
+        needless.close(untouched, CallTask.Closed.BETTER, now, held_too=True)
         return
     words = {
         "title": _in_clinics_language(_TITLE) % {"score": score},
-        "script": "\n".join(filter(None, [_in_clinics_language(_SCRIPT), feedback.comment])),
+        "script": _in_clinics_language(_SCRIPT),
     }
     task, created = CallTask.objects.get_or_create(
-        key=_key(message.pk),
+        key=key(message.pk),
         defaults={
             "patient": feedback.patient, "branch_id": message.branch_id or feedback.patient.branch_id,
             "priority": 10, "due_at": now, "useful_until": now + CALL_WITHIN, **words,
         },
     )  # fmt: skip
     if not created and not task.attempts:
-        CallTask.objects.filter(pk=task.pk, attempts=0).update(done_at=None, **words)
-
-
-def _key(message_id: int) -> str:
-    return f"score:{message_id}"
+        CallTask.objects.filter(pk=task.pk, attempts=0).update(done_at=None, closed_why="", **words)
 
 
 def _in_clinics_language(text: str) -> str:
