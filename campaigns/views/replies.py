@@ -28,7 +28,8 @@ def score(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST":
         said = request.POST.get("score", "")
         if said.isascii() and said.isdigit() and int(said) <= 10:
-            scores.give(message.pk, int(said), request.POST.get("comment"), now)
+            # The page does not show what was written before, so an empty field is no word.
+            scores.give(message.pk, int(said), request.POST.get("comment", "").strip() or None, now)
             thanks = "&thanks=1" if "comment" in request.POST else ""
             answer = redirect(f"{links.score_url('', message.pk)}?language={language}{thanks}")
             answer.status_code = 303
@@ -68,8 +69,10 @@ def appointment(request: HttpRequest, token: str) -> HttpResponse:
     zone = ZoneInfo(visit.branch.timezone) if visit.branch else timezone.get_default_timezone()
     context = {
         "visit": visit,
-        "starts": timezone.localtime(visit.starts_at, zone),
+        # Without its zone: templates would turn it into the clinic's.
+        "starts": timezone.make_naive(visit.starts_at, zone),
         "coming": about.coming,
+        "moved": about.moved,
         "asked": about.request,
         "wanted": wanted if wanted in VisitRequest.Kind.values else "",
         "late": request.GET.get("late") == "1",

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,7 +16,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from patients.admin.base import ConfigurationAdmin
-from patients.models import Integration
+from patients.models import PORTAL, Integration
 from patients.services.tokens import issue_token
 from patients.tasks import keep_implied_payments
 
@@ -47,6 +48,9 @@ class IntegrationAdmin(ConfigurationAdmin):
         (_("Money"), {"fields": ["implied_payments"]}),
     ]
     actions_detail = ["token"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Integration]:
+        return super().get_queryset(request).exclude(code=PORTAL)
 
     @admin.display(description=_("scopes"))
     def shown_scopes(self, integration: Integration) -> str:

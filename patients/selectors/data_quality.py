@@ -68,7 +68,7 @@ def _oldest_first(rows: QuerySet[M], after: int | None, size: int = PAGE) -> Pag
 
 
 def sources() -> list[Integration]:
-    return list(Integration.objects.order_by("code"))
+    return list(Integration.objects.outside().order_by("code"))
 
 
 def batches(source: int | None = None, resource: str = "", before: int | None = None) -> Page[IngestBatch]:

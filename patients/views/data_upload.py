@@ -25,7 +25,9 @@ class UploadForm(forms.Form):
 
     file = forms.FileField(label=_("File"), help_text=_("CSV, text in columns or Excel."), allow_empty_file=True)
     source = forms.ModelChoiceField(
-        Integration.objects.filter(active=True), label=_("Source"), help_text=_("Whose ids stand in the file.")
+        Integration.objects.outside().filter(active=True),
+        label=_("Source"),
+        help_text=_("Whose ids stand in the file."),
     )
     mapping = forms.ChoiceField(label=_("Mapping"), required=False)
     own_mapping = forms.FileField(
@@ -85,5 +87,5 @@ def data_upload(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "patients/data_upload.html",
-        {"form": form, "sources": Integration.objects.filter(active=True).exists()},
+        {"form": form, "sources": Integration.objects.outside().filter(active=True).exists()},
     )

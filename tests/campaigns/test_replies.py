@@ -4,17 +4,32 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
 from campaigns import links
 from campaigns.models import CallTask, Message, VisitRequest
+from campaigns.selectors import call_origins
 from campaigns.services.hearing import appointments, scores
 from campaigns.services.writing.contexts import contexts
-from patients.models import Branch, Feedback, Integration, Patient, Service, Visit, VisitItem
+from patients.models import (
+    PORTAL,
+    Branch,
+    Doctor,
+    Feedback,
+    Integration,
+    Patient,
+    Service,
+    Visit,
+    VisitChange,
+    VisitItem,
+)
+from patients.selectors import data_quality
 from patients.services.tokens import issue_token
-from tests.campaigns.making import _key, make_branch, make_patients, make_template
+from tests.campaigns.making import _key, make_branch, make_patients, make_template, make_user
+from tests.campaigns.test_calls import client_of
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
@@ -102,7 +117,7 @@ def test_a_score_given_twice_is_one_and_the_last_word_holds(visit: Visit, now: d
         page(message, "score", score=2)
     page(message, "score", score=2, comment="Ждали час")
     assert (Feedback.objects.get().score, Feedback.objects.get().comment) == (2, "Ждали час")
-    assert "Ждали час" in CallTask.objects.get().script
+    assert call_origins.origins([CallTask.objects.get()])[CallTask.objects.get().pk].quote == "Ждали час"
     page(message, "score", score=9)
     assert Feedback.objects.get().score == 9 and Feedback.objects.get().comment == "Ждали час"
     assert CallTask.objects.get().done_at  # nobody has called yet, and nobody need
@@ -193,6 +208,119 @@ def test_what_the_visit_has_become_answers_the_wish(
     appointments.settle(now)
     assert VisitRequest.objects.get().state == state
     assert CallTask.objects.filter(done_at__isnull=True).exists() is (state == "new" and kind != "confirm")
+
+
+def moved(visit: Visit, at: dt.datetime) -> None:
+    """As the MIS posts it, some time after the message: its change is later than anything the test has sent."""
+    Visit.objects.filter(pk=visit.pk).update(starts_at=at, starts_on=timezone.localdate(at))
+
+
+def test_the_link_of_an_old_mail_neither_tells_nor_touches_the_appointment_that_was_moved(
+    visit: Visit, now: dt.datetime
+) -> None:
+    """Mails are forwarded: whoever has an old one learns nothing new by it."""
+    old = message_about(visit, now)
+    assert "Клиника на Арбате" in page(old, "appointment").content.decode()
+    moved(visit, visit.starts_at + 24 * HOUR)
+    words = page(old, "appointment").content.decode()
+    assert "Клиника на Арбате" not in words and 'name="do"' not in words
+    assert page(old, "appointment", do="cancel").status_code == 303
+    assert not VisitRequest.objects.exists()
+    newer = message_about(visit, timezone.now())
+    assert "Клиника на Арбате" in page(newer, "appointment").content.decode()
+    assert appointments.ask(newer.pk, "confirm", "", timezone.now())
+
+
+def test_moved_and_moved_back_the_link_works_again(visit: Visit, now: dt.datetime) -> None:
+    message, at = message_about(visit, now), visit.starts_at
+    moved(visit, at + HOUR)
+    moved(visit, at)
+    assert 'name="do"' in page(message, "appointment").content.decode()
+
+
+def test_a_day_after_the_appointment_its_page_is_closed(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now - 80 * HOUR)
+    Visit.objects.update(starts_at=now - 23 * HOUR)
+    VisitChange.objects.all().delete()
+    assert page(message, "appointment").status_code == 200
+    Visit.objects.update(starts_at=now - 25 * HOUR)
+    VisitChange.objects.all().delete()
+    assert page(message, "appointment").status_code == 404
+
+
+def test_the_page_names_neither_the_patient_nor_the_doctor_nor_what_was_written(
+    visit: Visit, branch: Branch, now: dt.datetime
+) -> None:
+    doctor = Doctor.objects.create(name="Психиатров", **_key())
+    Visit.objects.update(doctor=doctor)
+    message = message_about(visit, now)
+    page(message, "appointment", do="move", wish="после процедуры")
+    page(message, "score", score=2, comment="имя врача")
+    for kind in ("appointment", "score"):
+        words = page(message, kind).content.decode()
+        for secret in ("Психиатров", "после процедуры", "имя врача", visit.patient.last_name, visit.patient.first_name):
+            assert secret not in words
+    page(message, "score", score=2, comment="  ")  # the field is shown empty, so empty is no word
+    assert Feedback.objects.get().comment == "имя врача"
+
+
+def test_whoever_plays_with_the_page_is_asked_to_call(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    for number in range(appointments.MOST_WISHES + 5):
+        page(message, "appointment", do="move", wish=f"в {number} часов")
+    assert VisitRequest.objects.count() == appointments.MOST_WISHES
+    assert CallTask.objects.filter(done_at__isnull=True).count() == 1
+    assert "late=1" in page(message, "appointment", do="cancel").url
+
+
+def test_the_time_is_that_of_the_branch_in_the_words_of_the_reader(patient: Patient, now: dt.datetime) -> None:
+    far = make_branch("Дальняя", "Asia/Vladivostok")
+    at = dt.datetime(now.year + 1, 5, 30, 0, 30, tzinfo=dt.UTC)
+    message = message_about(make_appointment(patient, far, at), now)
+    assert f"30 мая {now.year + 1}, 10:30" in page(message, "appointment", "?language=ru").content.decode()
+    assert f"30 May {now.year + 1}, 10:30" in page(message, "appointment", "?language=en").content.decode()
+
+
+# --- The card of a call ---------------------------------------------------------------------------------------
+
+
+def card_of(task: CallTask) -> str:
+    client = client_of(make_user("manager"), "patients.view_patient")
+    return str(client.get(f"/calls/{task.pk}/").content.decode())
+
+
+def test_the_card_of_an_unhappy_patient_shows_the_score_and_what_was_written(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    scores.give(message.pk, 3, "Ждали <час>", now)
+    words = card_of(CallTask.objects.get())
+    assert "3 of 10" in words and "Ждали &lt;час&gt;" in words and "Клиника на Арбате" in words
+    assert f"/patients/{visit.patient_id}/" in words
+    scores.give(message.pk, 10, None, now)
+    assert "has given a better score since" in card_of(CallTask.objects.get())
+
+
+def test_the_card_of_a_wish_shows_it_and_who_has_answered(visit: Visit, now: dt.datetime) -> None:
+    request = appointments.ask(message_about(visit, now).pk, "move", "после шести", now)
+    assert request
+    task = CallTask.objects.get()
+    words = card_of(task)
+    assert "после шести" in words and "not read by the MIS yet" in words
+    CallTask.objects.update(attempts=1, outcome="no_answer")  # nobody picked up, then the MIS moved it
+    appointments.answer(request, "done", "в пятницу", now)
+    words = card_of(task)
+    assert "This call closed itself: answered by the MIS." in words and "в пятницу" in words
+
+
+def test_the_portal_itself_is_no_source_that_posts(visit: Visit, now: dt.datetime) -> None:
+    scores.give(message_about(visit, now).pk, 8, None, now)
+    assert Integration.objects.filter(code=PORTAL).exists()
+    assert PORTAL not in [source.code for source in data_quality.sources()]
+    admin = get_user_model().objects.create_superuser("root", "root@example.org", "x")
+    client = Client()
+    client.force_login(admin)
+    assert "Страницы портала" not in client.get("/admin/patients/integration/").content.decode()
+    answer = client.post("/admin/patients/integration/add/", {"code": PORTAL, "requests_per_minute": 600})
+    assert answer.status_code == 200 and answer.context["errors"]
 
 
 # --- The MIS --------------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class Command(BaseCommand):
 
     def _source(self, code: str, create: bool) -> Integration:
         try:
-            return Integration.objects.get(code=code)
+            return Integration.objects.outside().get(code=code)
         except Integration.DoesNotExist:
             if not create:
                 raise CommandError(
