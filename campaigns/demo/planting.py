@@ -1,7 +1,8 @@
-"""What happened to the messages of a demonstration campaign, and the visits they brought: set-based, decided by hashes.
+"""What happened to the messages of the demonstration clinic, and the visits they brought: set-based, decided by hashes.
 
-`{u(name)}` stands for a number of [0, 1) that depends on the seed, the campaign, the name and the patient alone, so
-that the same clinic with the same seed gets the same rows.
+`{u(name)}` stands for a number of [0, 1) that depends on the seed, the campaign or rule, the name and the `chance` of
+the row alone (of a campaign that is the patient, of a rule the patient and the day), so that the same clinic with the
+same seed gets the same rows.
 """
 
 import datetime
@@ -9,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 
 from campaigns.models import Campaign, MessageEvent
 from campaigns.services.hearing import tracking
@@ -18,21 +19,21 @@ from campaigns.services.hearing.tracking import NewEvent
 Kind = MessageEvent.Kind
 
 
-def u(name: str, patient: str = "m.patient_id") -> str:
-    """SQL of a number of [0, 1), the same for the same patient and name."""
-    return f"((hashtextextended(%(salt)s || ':{name}:' || {patient}, 0) & 9007199254740991)::float8 / 9007199254740992)"
+def u(name: str, chance: str = "m.chance") -> str:
+    """SQL of a number of [0, 1), the same for the same name and chance."""
+    return f"((hashtextextended(%(salt)s || ':{name}:' || {chance}, 0) & 9007199254740991)::float8 / 9007199254740992)"
 
 
 _SEND = f"""
-    UPDATE campaigns_message m SET
+    UPDATE campaigns_message own SET
         state = CASE WHEN {u("refused")} < 0.008 THEN 'failed' ELSE 'sent' END,
         reason = CASE WHEN {u("refused")} < 0.008 THEN 'refused' ELSE '' END,
-        claimed_at = m.due_at, attempts = 1, parts = %(parts)s,
+        claimed_at = own.due_at, attempts = 1, parts = %(parts)s,
         sent_at = CASE WHEN {u("refused")} < 0.008 THEN NULL
-            ELSE m.due_at + make_interval(secs => 30 + 1500 * {u("second")}) END,
+            ELSE own.due_at + make_interval(secs => 30 + 1500 * {u("second")}) END,
         cost = CASE WHEN {u("refused")} < 0.008 THEN 0 ELSE %(parts)s * %(price)s::numeric END,
-        provider_id = CASE WHEN {u("refused")} < 0.008 THEN '' ELSE 'demo-' || m.id END
-    WHERE m.campaign_id = %(campaign)s AND m.state = 'planned' AND m.due_at < %(now)s
+        provider_id = CASE WHEN {u("refused")} < 0.008 THEN '' ELSE 'demo-' || own.id END
+    FROM planted_messages m WHERE m.id = own.id AND own.state = 'planned' AND own.due_at < %(now)s
 """
 # (kind, by a machine, part of those sent, hours after sending)
 _LIFE: Mapping[str, Sequence[tuple[str, bool, float, float]]] = {
@@ -45,35 +46,35 @@ _LIFE: Mapping[str, Sequence[tuple[str, bool, float, float]]] = {
 }  # fmt: skip
 _EVENTS = f"""
     INSERT INTO campaigns_messageevent (message_id, kind, at, event_id, machine, detail, received_at)
-    SELECT m.id, %(kind)s, m.sent_at + make_interval(secs => 5 + 3600 * %(hours)s * {u("when-%%(kind)s")}),
+    SELECT m.id, %(kind)s, own.sent_at + make_interval(secs => 5 + 3600 * %(hours)s * {u("when-%%(kind)s")}),
            'demo:' || %(kind)s || %(machine)s::int || ':' || m.id, %(machine)s, '{{}}', now()
-    FROM campaigns_message m
-    WHERE m.campaign_id = %(campaign)s AND m.state = 'sent' AND {u("does-%%(kind)s")} < %(part)s
-      AND m.sent_at + make_interval(secs => 5 + 3600 * %(hours)s * {u("when-%%(kind)s")}) < %(now)s
+    FROM planted_messages m JOIN campaigns_message own ON own.id = m.id
+    WHERE own.state = 'sent' AND {u("does-%%(kind)s")} < %(part)s
+      AND own.sent_at + make_interval(secs => 5 + 3600 * %(hours)s * {u("when-%%(kind)s")}) < %(now)s
     ON CONFLICT (event_id) DO NOTHING
 """
 _STOPS = f"""
     SELECT m.id, CASE WHEN {u("stop")} < %(gone)s THEN 'bounced' WHEN {u("stop")} < %(gone)s + 0.0006 THEN 'complained'
-                 ELSE 'unsubscribed' END, m.sent_at + interval '2 hours'
-    FROM campaigns_message m
-    WHERE m.campaign_id = %(campaign)s AND m.state = 'sent' AND {u("stop")} < %(gone)s + 0.0006 + %(weary)s
-      AND m.sent_at + interval '2 hours' < %(now)s
+                 ELSE 'unsubscribed' END, own.sent_at + interval '2 hours'
+    FROM planted_messages m JOIN campaigns_message own ON own.id = m.id
+    WHERE own.state = 'sent' AND {u("stop")} < %(gone)s + 0.0006 + %(weary)s
+      AND own.sent_at + interval '2 hours' < %(now)s
     ORDER BY m.id
 """
 _CALLS = f"""
     INSERT INTO campaigns_calltask (message_id, patient_id, branch_id, title, script, due_at, attempts, outcome, note,
                                     done_at, created_at, priority)
-    SELECT m.id, m.patient_id, m.branch_id, %(title)s, '', m.due_at, 1,
+    SELECT own.id, own.patient_id, own.branch_id, %(title)s, '', own.due_at, 1,
            (ARRAY['booked', 'thinking', 'thinking', 'refused', 'no_answer', 'no_answer'])[1 + floor(6 * {u("call")})],
-           '', m.sent_at + interval '3 hours', m.due_at, 0
-    FROM campaigns_message m WHERE m.campaign_id = %(campaign)s AND m.state = 'sent'
+           '', own.sent_at + interval '3 hours', own.due_at, 0
+    FROM planted_messages m JOIN campaigns_message own ON own.id = m.id WHERE own.state = 'sent'
     ON CONFLICT (message_id) DO NOTHING
 """
 _OUTCOMES = """
     INSERT INTO campaigns_messageevent (message_id, kind, at, event_id, machine, detail, received_at)
     SELECT t.message_id, 'outcome', t.done_at, 'demo:outcome:' || t.message_id, false,
            jsonb_build_object('outcome', t.outcome), now()
-    FROM campaigns_calltask t JOIN campaigns_message m ON m.id = t.message_id WHERE m.campaign_id = %(campaign)s
+    FROM campaigns_calltask t JOIN planted_messages m ON m.id = t.message_id WHERE t.done_at IS NOT NULL
     ON CONFLICT (event_id) DO NOTHING
 """
 
@@ -81,7 +82,8 @@ _OUTCOMES = """
 # hold-out of a campaign that did harm.
 _IDLE = """
     CREATE TEMP TABLE planted_idle ON COMMIT DROP AS
-    SELECT m.id, m.patient_id, m.branch_id, (m.due_at AT TIME ZONE %(zone)s)::date AS due_on
+    SELECT m.id, m.patient_id, m.branch_id, m.patient_id::text AS chance,
+        (m.due_at AT TIME ZONE %(zone)s)::date AS due_on
     FROM campaigns_message m
     WHERE m.campaign_id = %(campaign)s
       AND CASE WHEN %(harm)s THEN m.state = 'holdout'
@@ -156,14 +158,32 @@ _INSERT_PAYMENTS = """
 """
 
 
+_OF_CAMPAIGN = "SELECT id, patient_id::text AS chance FROM campaigns_message WHERE campaign_id = %(campaign)s"
+
+
 def send(campaign: Campaign, now: datetime.datetime, *, price: float, parts: int, weary: float) -> None:
-    """Everything due before `now` was sent, and what became of it. `weary`: the part that unsubscribes."""
-    channel = campaign.channels[0]
-    params: dict[str, Any] = {
-        "campaign": campaign.pk, "salt": campaign.salt, "now": now, "price": price, "parts": parts, "weary": weary,
-        "gone": {"email": 0.012, "sms": 0.004}.get(channel, 0), "title": campaign.name[:200],
+    """Everything of a campaign due before `now` was sent, and what became of it."""
+    live(
+        _OF_CAMPAIGN, {"campaign": campaign.pk, "salt": campaign.salt, "title": campaign.name[:200]},
+        campaign.channels[0], now, price=price, parts=parts, weary=weary,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def live(
+    messages: str, params: dict[str, Any], channel: str, now: datetime.datetime, *, price: float, parts: int,
+    weary: float,
+) -> None:  # fmt: skip
+    """The messages of one channel due before `now` were sent, and what became of them. `messages` selects id and
+    chance; its parameters, `salt` and the `title` of calls are in `params`. `weary`: the part that unsubscribes."""
+    params = {
+        **params, "now": now, "price": price, "parts": parts, "weary": weary,
+        "gone": {"email": 0.012, "sms": 0.004}.get(channel, 0),
     }  # fmt: skip
     with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS planted_messages")
+        cursor.execute(f"CREATE TEMP TABLE planted_messages ON COMMIT DROP AS {messages}", params)
+        cursor.execute("ANALYZE planted_messages")
         cursor.execute(_SEND, params)
         for kind, machine, part, hours in _LIFE[channel]:
             statement = _EVENTS.replace("%%(kind)s", f"{kind}{int(machine)}")
@@ -187,23 +207,35 @@ def plant(
     message, so of the others a part of lift ÷ (1 − share that comes anyway) is chosen.
     """
     harm = lift < 0
-    params: dict[str, Any] = {
-        "campaign": campaign.pk, "salt": campaign.salt, "variant": variant, "harm": harm, "today": today,
-        "window": campaign.window_days, "zone": settings.TIME_ZONE, "service": service, "extra": extra,
-        "source": source, "discount": discount, "promo": "" if harm else promo, "tells": 0.7 if promo else 0.0,
-        "key": key,
-    }  # fmt: skip
-    if lift == 0:
+    return bring(
+        _IDLE,
+        {"campaign": campaign.pk, "salt": campaign.salt, "variant": variant, "harm": harm},
+        today, lift=abs(lift), window=campaign.window_days, service=service, extra=extra, source=source,
+        discount=discount, promo="" if harm else promo, tells=0.7 if promo else 0.0, key=key,
+    )  # fmt: skip
+
+
+def bring(
+    idle: str, params: dict[str, Any], today: datetime.date, *, lift: float, window: int, service: int, extra: int,
+    source: int, key: str, discount: int = 0, promo: str = "", tells: float = 0.0,
+) -> int:  # fmt: skip
+    """Add visits within the window to those of `idle` (SQL that fills the table planted_idle) who would not come by
+    themselves, so that the share of those who come grows by `lift`; how many."""
+    if not lift:
         return 0
+    params = {
+        **params, "today": today, "window": window, "zone": settings.TIME_ZONE, "service": service, "extra": extra,
+        "source": source, "discount": discount, "promo": promo, "tells": tells, "key": key,
+    }  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS planted_idle, planted_doctors, planted_visits")
-        cursor.execute(_IDLE, params)
+        cursor.execute(idle, params)
         cursor.execute("ANALYZE planted_idle")
         cursor.execute(_ORGANIC, params)
         people, come = cursor.fetchone()
         if not people or people == come:
             return 0
-        params["part"] = abs(lift) / (1 - come / people)
+        params["part"] = lift / (1 - come / people)
         cursor.execute(_DOCTORS, params)
         cursor.execute(_VISITS, params)
         planted: int = cursor.rowcount

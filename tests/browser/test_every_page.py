@@ -25,6 +25,7 @@ from clinic_crm.roles import sync_roles
 from patients import demo
 from patients.models import Integration, Patient
 from segmentation.services.defaults import ensure_defaults
+from triggers.demo import history as rules
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -69,10 +70,12 @@ def clinic(transactional_db: None) -> None:
     today = timezone.localdate()
     demo_clinic.furnish(Integration.objects.get(code=demo.SOURCE).pk)
     history.seed(today)
+    rules.seed(today)
     for days in (60, 30, 0):
         run_nights([today - dt.timedelta(days=days)])
         present.stand(today - dt.timedelta(days=days), today)
     present.prepare(today)
+    rules.go_on(today)
     # Every step of the wizard can be looked at, as after the check.
     Campaign.objects.filter(state="draft").update(steps_saved=5)
     patient = Patient.objects.exclude(phone="").first()

@@ -99,7 +99,7 @@ def refresh_as_of(as_of: datetime.date, rules: Sequence[int] | None = None) -> i
     (stale if rules is None else stale.filter(rule__in=asked)).delete()
     unit_of: dict[int, int] = {}
     for rule in asked:
-        unit_of |= _units(rule, as_of)
+        unit_of |= units(rule, as_of)
     if not unit_of:
         return 0
     return len(RuleResult.objects.bulk_create(_rows(unit_of, as_of)))
@@ -110,7 +110,7 @@ def rewind(as_of: datetime.date) -> None:
     RuleResult.objects.filter(as_of__gte=as_of).delete()
 
 
-def _units(rule: TriggerRule, as_of: datetime.date) -> dict[int, int]:
+def units(rule: TriggerRule, as_of: datetime.date) -> dict[int, int]:
     """Each ladder of the rule and the one it is counted with: itself, or the one of the patient in whose window it
     began."""
     sql = _LADDERS.format(reachable=_reachable(rule))

@@ -21,6 +21,7 @@ from clinic_crm.roles import ADMINISTRATOR
 from patients.demo import SOURCE
 from patients.models import Integration, Patient
 from segmentation.models import NightlyRun
+from triggers.demo import history as rules
 
 DEMO_PATIENTS, DEMO_YEARS, DEMO_SEED = 20_000, 4, 1
 HISTORY, STEP = timedelta(days=730), timedelta(days=30)
@@ -64,6 +65,8 @@ class Command(BaseCommand):
         # Before the nights, so that they count what the campaigns of the year brought.
         if history.seed(today):
             self.stdout.write("A year of campaigns is written")
+        if rules.seed(today):
+            self.stdout.write("Rules have been on for months")
         first = self._first_night(today)
         if first <= today:
             self.stdout.write("Living through its last two years month by month")
@@ -71,6 +74,7 @@ class Command(BaseCommand):
                 nightly.run_nights([day], report=self._say)
                 present.stand(day, today)
         present.prepare(today)
+        rules.go_on(today)
         call_command("demo_users", stdout=self.stdout)
 
     def _say(self, line: str) -> None:
