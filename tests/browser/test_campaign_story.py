@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -28,14 +27,13 @@ from clinic_crm.roles import sync_roles
 from patients import wording
 from patients.models import Consent, Patient
 from segmentation.services.defaults import ensure_defaults
+from tests.browser.living import PASSWORD, log_in
 from tests.campaigns.making import make_campaign, make_patients, policy
-from tests.campaigns.smtp_peer import free_port
 from tests.conftest import eventually
 from tests.scenarios.mis import Mis
+from tests.scenarios.world import HERE, THERE, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.django_db(transaction=True)]
-PASSWORD = "a long password"
-HERE, THERE = "taganka", "sokol"
 BROWS, CORRECTION = "brows", "correction"
 MONTH = dt.timedelta(days=35)
 State = Message.State
@@ -47,41 +45,8 @@ def months_before(day: dt.date, months: int) -> dt.date:
     return day.replace(year=years, month=month + 1, day=min(day.day, 28))
 
 
-@dataclass
-class World:
-    """What the MIS has posted, row by row: the truth the portal is compared with."""
-
-    today: dt.date
-    patients: list[dict[str, Any]] = field(default_factory=list)
-    visits: list[dict[str, Any]] = field(default_factory=list)
-    consents: list[dict[str, Any]] = field(default_factory=list)
-
-    def patient(self, branch: str = HERE, *, email: bool = True, channels: tuple[str, ...] = ("email",)) -> str:
-        number = len(self.patients)
-        key = f"P{number}"
-        self.patients.append({
-            "external_id": key, "last_name": f"Иванова{number}", "first_name": "Анна", "sex": "female",
-            "birth_date": "1988-04-02", "branch": branch, "phone": f"+7916{number:07d}",
-            "email": f"p{number}@example.org" if email else "",
-        })  # fmt: skip
-        for channel in channels:
-            self.consents.append({
-                "patient": key, "channel": channel, "purpose": "marketing", "granted": True, "text_version": "1",
-                "source": "анкета", "at": "2024-01-10T10:00:00+03:00",
-            })  # fmt: skip
-        return key
-
-    def visit(
-        self, patient: str, day: dt.date, service: str = BROWS, status: str = "completed", branch: str = HERE
-    ) -> None:
-        self.visits.append({
-            "external_id": f"V{len(self.visits)}", "patient": patient, "branch": branch,
-            "starts_at": f"{day.isoformat()}T12:00:00+03:00", "status": status,
-            "items": [{"service": service, "quantity": 1, "price": "6900.00", "discount": "0", "cost": "2300.00"}],
-        })  # fmt: skip
-
-    def starts(self, visit: dict[str, Any]) -> dt.date:
-        return dt.date.fromisoformat(visit["starts_at"][:10])
+class Year(World):
+    """A base in which it is known who is due for a correction."""
 
     def wanted(self) -> dict[str, str]:
         """Who is to be written to, and on which channel: read from the rows alone."""
@@ -107,9 +72,9 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
+def world() -> Year:
     """Women on the 28th of a month or earlier, so that months are counted by hand without doubt."""
-    made = World(timezone.localdate())
+    made = Year(timezone.localdate(), BROWS)
     long_ago = [made.today - dt.timedelta(days=370 + number % 170) for number in range(240)]
     for day in long_ago:
         made.visit(made.patient(), day)
@@ -133,7 +98,7 @@ def world() -> World:
 
 
 @pytest.fixture
-def mis(live_server: Any, world: World, capsys: pytest.CaptureFixture[str]) -> Mis:
+def mis(live_server: Any, world: Year, capsys: pytest.CaptureFixture[str]) -> Mis:
     call_command("create_integration", "mis", scopes="ingest,read", implied_payments=True)
     found = Mis(live_server.url, capsys.readouterr().out.strip())
     found.post("branches", [
@@ -148,24 +113,6 @@ def mis(live_server: Any, world: World, capsys: pytest.CaptureFixture[str]) -> M
     found.post("consents", world.consents)
     assert found.post("visits", world.visits)["rejected"] == []
     return found
-
-
-@pytest.fixture
-def catcher(process_environment: dict[str, str], live_server: Any) -> Iterator[None]:
-    """The command itself; the worker started after it knows its addresses."""
-    mail, sms = free_port(), free_port()
-    process_environment |= {
-        "CATCHER_SMTP_URL": f"smtp://127.0.0.1:{mail}", "CATCHER_SMS_URL": f"http://127.0.0.1:{sms}/sms"
-    }  # fmt: skip
-    command = ["catcher", f"--smtp-port={mail}", f"--sms-port={sms}", f"--portal={live_server.url}"]
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", *command], cwd=state.BASE_DIR, env=process_environment, stdout=subprocess.PIPE
-    )
-    assert process.stdout is not None
-    assert b"catching" in process.stdout.readline()
-    yield
-    process.terminate()
-    assert process.wait(20) == 0
 
 
 @pytest.fixture
@@ -193,14 +140,6 @@ def marketer(page: Any, live_server: Any, clinic: None) -> Iterator[Any]:
     log_in(page, live_server.url, "marketer")
     yield page
     assert not errors
-
-
-def log_in(page: Any, address: str, name: str) -> None:
-    page.goto(f"{address}/login/")
-    page.fill("#id_username", name)
-    page.fill("#id_password", PASSWORD)
-    page.click("main button[type=submit], form[method=post] button.btn-primary")
-    page.wait_for_url(lambda url: "login" not in url)
 
 
 def write_offer(page: Any, address: str) -> None:
@@ -245,7 +184,7 @@ def next_step(page: Any, step: str) -> None:
     page.wait_for_url(f"**/edit/{step}/")
 
 
-def choose_audience(page: Any, address: str, world: World) -> None:
+def choose_audience(page: Any, address: str, world: Year) -> None:
     page.goto(f"{address}{reverse('campaigns')}")
     page.locator(".page-head a.btn-primary").click()
     page.fill("#id_name", "Коррекция, Таганка")
@@ -262,7 +201,7 @@ def choose_audience(page: Any, address: str, world: World) -> None:
     next_step(page, "offer")
 
 
-def make_in_the_wizard(page: Any, address: str, world: World) -> Campaign:
+def make_in_the_wizard(page: Any, address: str, world: Year) -> Campaign:
     choose_audience(page, address, world)
     page.select_option("#id_A-offer", label="Коррекция со скидкой")
     page.select_option("#id_A-email", label="Пора на коррекцию")
@@ -368,7 +307,7 @@ def a_month_passes(campaign: Campaign) -> None:
             cursor.execute(f"UPDATE {table} SET {moved} WHERE {where}", [f"{MONTH.days} days"] * len(columns))
 
 
-def come_back(world: World, mis: Mis, campaign: Campaign) -> tuple[float, float]:
+def come_back(world: Year, mis: Mis, campaign: Campaign) -> tuple[float, float]:
     """Nearly half of those written to come, and one in eight of the others; posted by the MIS, in another order."""
     shares = []
     for states, every in ((["sent", "failed"], 2), (["holdout"], 8)):
@@ -383,7 +322,7 @@ def come_back(world: World, mis: Mis, campaign: Campaign) -> tuple[float, float]
 
 
 def test_the_correction_from_the_wizard_to_an_honest_uplift(
-    world: World, mis: Mis, catcher: None, celery_worker_process: Any, marketer: Any, live_server: Any, browser: Any,
+    world: Year, mis: Mis, catcher: None, celery_worker_process: Any, marketer: Any, live_server: Any, browser: Any,
     process_environment: dict[str, str],
 ) -> None:  # fmt: skip
     address, wanted = live_server.url, world.wanted()
