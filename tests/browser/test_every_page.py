@@ -173,7 +173,7 @@ def test_every_page_of_a_role(
         waiting += [link.split("#")[0] for link in page.evaluate(LINKS)]
     reached = {found.split()[0] for found in opened}
     assert {"home", "segments", "segmentation", "segment", "patients", "patient", "campaigns", "campaign"} <= reached
-    assert {"pooled_results", "campaign_results"} <= reached
+    assert {"pooled_results", "campaign_results", "triggers"} <= reached
     if name in ("admin", "marketer"):
         wizard = {found.split()[1] for found in opened if found.startswith("campaign_edit ")}
         assert {"audience", "offer", "channels", "when", "check", "launch"} <= wizard

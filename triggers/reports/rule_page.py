@@ -20,6 +20,8 @@ from triggers.selectors.counts import Day, Tally, Volume
 
 # Events of a message in the table of the ladder.
 EVENTS = ("delivered", "clicked", "bounced", "complained", "unsubscribed")
+# So far ahead the load that is already known is shown.
+AHEAD = dt.timedelta(days=14)
 # Whoever is in the hold-out is no refusal, and stands among the occasions already.
 NO_REFUSAL = (reasons.HOLDOUT,)
 
@@ -123,16 +125,18 @@ def ladder_table(lines: Sequence[StepLine]) -> Picture:
     return Picture(key="ladder", title=_("Messages"), columns=columns, rows=rows)
 
 
-def per_day(found: Sequence[Day]) -> Picture:
-    """Messages by the day they fell due. A period in which nothing happened draws nothing."""
-    shown = found if any(day.found or day.sent or day.left_out or day.to_come for day in found) else []
+def per_day(found: Sequence[Day], today: dt.date) -> Picture:
+    """Messages by the day they fall due, those to come up to the last of them. A period in which nothing happened draws
+    nothing."""
+    last = max((day.day for day in found if day.found or day.sent or day.left_out or day.to_come), default=None)
+    shown = [day for day in found if day.day <= max(last, today)] if last else []
     series = [
         (_("Sent"), "sent", "#0b6e69"), (_("To come"), "to_come", "#d97706"), (_("Not sent"), "left_out", "#8a94a0"),
     ]  # fmt: skip
     return Picture(
         key="days",
         title=_("Messages day by day"),
-        note=_("By the day they fell due; what was not sent has its reason above"),
+        note=_("By the day they fall due; what was not sent has its reason above"),
         columns=[
             (_("Day"), "date"), (_("Occasions"), "number"), (_("Sent"), "number"), (_("To come"), "number"),
             (_("Not sent"), "number"),

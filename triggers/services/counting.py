@@ -13,7 +13,7 @@ from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils import timezone
 
 from campaigns.selectors.clicks import IN_A_BURST
-from triggers.models import Firing, TriggerRule, TriggerStep, Unit
+from triggers.models import Firing, RuleCount, TriggerRule, TriggerStep, Unit
 
 KEPT_DAYS = 400  # a year and the longest ladder
 CHANGING_DAYS = 3  # most of what happens to a message happens within these
@@ -65,6 +65,8 @@ SELECT (SELECT count(*) FROM written) + (SELECT count(*) FROM no_more)
 def refresh(now: dt.datetime, *, everything: bool = False) -> int:
     """Count what may have changed of every rule that is on or has ladders going on; `everything`: the kept year of all
     rules. Returns how many stored numbers have changed."""
+    if everything:  # what no page shows any more
+        RuleCount.objects.filter(day__lt=timezone.localdate(now) - dt.timedelta(days=2 * KEPT_DAYS)).delete()
     going_on = Firing.objects.filter(rule=OuterRef("pk"), state=Firing.State.OPEN)
     rules = TriggerRule.objects.all() if everything else TriggerRule.objects.filter(Q(enabled=True) | Exists(going_on))
     return sum(_refresh(rule, now, everything) for rule in rules.only("pk"))

@@ -89,7 +89,7 @@ def trigger(request: HttpRequest, pk: int) -> HttpResponseBase:
     first = today - dt.timedelta(days=PERIODS[period] - 1)
     volume = counts.volumes(first, rules=[pk]).get(pk) or counts.Volume()
     lines = rule_page.step_lines(list(rule.steps.all()), volume)
-    days = rule_page.per_day(counts.days(pk, first, today))
+    days = rule_page.per_day(counts.days(pk, first, today + rule_page.AHEAD), today)
     ladder = rule_page.ladder_table(lines)
     may_see_results = request.user.has_perm("triggers.view_ruleresult")
     report = rule_results.report(rule) if may_see_results else None
