@@ -73,7 +73,10 @@ class Firing(models.Model):
             models.Index(fields=["rule"], condition=Q(state="open"), name="firing_open"),
             models.Index(fields=["visit"], condition=Q(visit__isnull=False), name="firing_of_visit"),
             models.Index(
-                fields=["begun_at"], include=["rule", "branch"], condition=Q(begun_at__isnull=False), name="firing_begun"
+                fields=["begun_at"],
+                include=["rule", "branch"],
+                condition=Q(begun_at__isnull=False),
+                name="firing_begun",
             ),
         ]
 

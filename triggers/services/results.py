@@ -82,7 +82,8 @@ _GROUPS = f"""
     SELECT o.rule_id, o.held, min(o.due_on), max(o.due_on),
         count(*) FILTER (WHERE o.due_on > %(as_of)s - %(recent)s), {SUMS}
     FROM (
-        SELECT r.id, r.rule_id, r.held, r.due_on, r.complete, coalesce(k.cost, 0) AS cost, coalesce(c.visits, 0) AS visits, coalesce(c.met, false) AS goal,
+        SELECT r.id, r.rule_id, r.held, r.due_on, r.complete, coalesce(k.cost, 0) AS cost,
+            coalesce(c.visits, 0) AS visits, coalesce(c.met, false) AS goal,
             coalesce(p.money, 0) AS money
         FROM rule_rows r LEFT JOIN rule_cost k ON k.id = r.id LEFT JOIN rule_came c ON c.id = r.id
         LEFT JOIN rule_paid p ON p.id = r.id
