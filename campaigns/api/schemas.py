@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from campaigns.models import VisitRequest
 from patients.api.schemas import PROBLEMS, Problem
+from patients.services.ingest.types import NO_NUL
 
 PAGE, PAGE_LIMIT = 200, 1000
 KINDS, STATES = VisitRequest.Kind.values, VisitRequest.State.values
@@ -40,7 +41,7 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     state: Literal["taken", "done", "refused"]
-    note: str = Field("", max_length=200)
+    note: str = Field("", max_length=200, pattern=NO_NUL)
 
 
 _EXAMPLE = {

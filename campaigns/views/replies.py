@@ -14,6 +14,8 @@ from campaigns.services.consents import preferences
 from campaigns.services.hearing import appointments, scores
 from campaigns.views.patient_page import asked_language, broken, page, patient_page
 
+_SCORES = [str(score) for score in range(11)]
+
 
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -27,9 +29,9 @@ def score(request: HttpRequest, token: str) -> HttpResponse:
     message, language = found.message, asked_language(request) or found.language
     if request.method == "POST":
         said = request.POST.get("score", "")
-        if said.isascii() and said.isdigit() and int(said) <= 10:
+        if said in _SCORES:
             # The page does not show what was written before, so an empty field is no word.
-            scores.give(message.pk, int(said), request.POST.get("comment", "").strip() or None, now)
+            scores.give(message.pk, int(said), _words(request, "comment") or None, now)
             thanks = "&thanks=1" if "comment" in request.POST else ""
             answer = redirect(f"{links.score_url('', message.pk)}?language={language}{thanks}")
             answer.status_code = 303
@@ -60,7 +62,7 @@ def appointment(request: HttpRequest, token: str) -> HttpResponse:
     language = asked_language(request) or found.language
     wanted = request.POST.get("do", "") if request.method == "POST" else request.GET.get("do", "")
     if request.method == "POST":
-        noted = appointments.ask(found.message.pk, wanted, request.POST.get("wish", "").strip(), now)
+        noted = appointments.ask(found.message.pk, wanted, _words(request, "wish"), now)
         said = "" if noted else "&late=1"
         answer = redirect(f"{links.appointment_url('', found.message.pk)}?language={language}{said}")
         answer.status_code = 303
@@ -78,3 +80,8 @@ def appointment(request: HttpRequest, token: str) -> HttpResponse:
         "late": request.GET.get("late") == "1",
     }
     return page(request, "appointment", language, context)
+
+
+def _words(request: HttpRequest, name: str) -> str:
+    """What was typed; PostgreSQL knows no text with a NUL in it."""
+    return request.POST.get(name, "").replace("\x00", "").strip()

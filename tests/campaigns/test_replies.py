@@ -126,7 +126,8 @@ def test_a_score_given_twice_is_one_and_the_last_word_holds(visit: Visit, now: d
 
 
 @pytest.mark.parametrize(
-    "said", ["", "11", "-1", "ten", "٣", "3.5"], ids=["none", "11", "minus", "word", "arabic", "half"]
+    "said", ["", "11", "-1", "ten", "٣", "3.5", "9" * 5000],
+    ids=["none", "11", "minus", "word", "arabic", "half", "long"],
 )
 def test_what_is_no_score_is_asked_for_again(visit: Visit, now: dt.datetime, said: str) -> None:
     answer = page(message_about(visit, now), "score", score=said)
@@ -397,3 +398,18 @@ def test_a_reminder_cannot_be_answered_after_the_erasure_of_its_patient(visit: V
     call_command("forget_patient", visit.source.code, visit.patient.external_id)
     assert (VisitRequest.objects.get().wish, Feedback.objects.get().comment) == ("", "")
     assert set(CallTask.objects.values_list("script", flat=True)) == {""}
+
+
+def test_words_with_a_nul_are_taken_without_it(visit: Visit, now: dt.datetime) -> None:
+    """PostgreSQL knows no such text, and whoever posts one is no reason for an error page."""
+    message = message_about(visit, now)
+    assert page(message, "score", score=5, comment="a\x00b").status_code == 303
+    assert Feedback.objects.get().comment == "ab"
+    assert page(message, "appointment", do="move", wish="a\x00b").status_code == 303
+    wish = VisitRequest.objects.get()
+    assert wish.wish == "ab"
+    answer = Client().post(
+        f"/api/v1/visit-requests/{wish.pk}/answer", {"state": "done", "note": "a\x00b"}, "application/json",
+        headers=api(visit.source, "ingest"),
+    )  # fmt: skip
+    assert answer.status_code == 400 and "note" in answer.json()["errors"]
