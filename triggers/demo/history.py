@@ -45,7 +45,8 @@ def go_on(as_of: dt.date, rng_seed: int = 1) -> int:
     """After the nights: what the visits that were brought have called for, moves between segments; then every rule is
     on since its day, has looked until the midnight `as_of` begins with, and is left to the workers. Rules on: how many.
     What a person has switched meanwhile stays."""
-    if not Integration.objects.filter(code=SOURCE).exists():
+    source = Integration.objects.filter(code=SOURCE).first()
+    if source is None:
         return 0
     now, on = _midnight(as_of), []
     for story in STORIES:
@@ -54,7 +55,7 @@ def go_on(as_of: dt.date, rng_seed: int = 1) -> int:
             continue
         began = _began(story, now)
         _prepare(rule, story, now, rng_seed)
-        past.live_through(rule, began, now)
+        past.live_through(rule, began, now, among="" if story.moves else _who_came(source.pk))
         on.append(rule.pk)
         rule.enabled, rule.enabled_at, rule.looked_until, rule.horizon = True, began, now, looking.snapshot()
         rule.save(update_fields=["enabled", "enabled_at", "looked_until", "horizon", "updated_at"])
@@ -78,6 +79,12 @@ def _visits(story: Story, number: int, services: dict[str, int], source: int) ->
         "lift": story.lift, "service": services[story.service], "extra": services[EXTRA], "source": source,
         "key": f"R{number:02d}",
     }  # fmt: skip
+
+
+def _who_came(source: int) -> str:
+    """Those whom the rules have brought: their visits have keys of their own."""
+    return f"""SELECT patient_id FROM patients_visit
+        WHERE source_id = {int(source)} AND external_id >= 'VR' AND external_id < 'VS'"""
 
 
 def _began(story: Story, now: dt.datetime) -> dt.datetime:

@@ -96,12 +96,15 @@ _OF_STEP = """
 """
 
 
-def live_through(rule: TriggerRule, began: dt.datetime, now: dt.datetime, visits: dict[str, Any] | None = None) -> int:
+def live_through(
+    rule: TriggerRule, began: dt.datetime, now: dt.datetime, visits: dict[str, Any] | None = None, among: str = ""
+) -> int:
     """What the rule would have done from `began` until `now`, as rows; returns the number of firings. `visits`: the
-    arguments of campaigns.demo.planting.bring for those it brings. Called again, only what has come to light since."""
+    arguments of campaigns.demo.planting.bring for those it brings. Called again, only what has come to light since;
+    `among` selects the patients of whom anything may have."""
     steps = steps_of(rule)
     with tables.made(), connection.cursor() as cursor:
-        tables.fill_firings(rule, Window(began, now), steps)
+        tables.fill_firings(rule, Window(began, now), steps, among)
         execute(_KNOWN)
         found = execute(_FIRINGS)
         if not found:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Story:
-    """`starter`: the ready rule. `days`: for how long it has been on. `lift`: the uplift it truly has, as a difference
-    of shares of those who come within its window; they come for `service` (a code of the catalogue). `moves`: it reads
-    memberships, which are there after the nights only."""
+    """`starter`: the ready rule. `days`: for how long it has been on; longer than a night looks back. `lift`: the
+    uplift it truly has, as a difference of shares of those who come within its window; they come for `service` (a code
+    of the catalogue). `moves`: it reads memberships, which are there after the nights only."""
 
     starter: str
     days: int
@@ -27,6 +27,6 @@ STORIES = (
     Story("welcome_series", 230),
     Story("birthday", 100),
     Story("review_request", 90),
-    Story("appointment_reminder", 25),
+    Story("appointment_reminder", 40),
     Story("falling_value", 180, moves=True),
 )

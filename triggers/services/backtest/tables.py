@@ -53,9 +53,10 @@ def rows(sql: str, params: dict[str, Any] | None = None) -> list[tuple[Any, ...]
         return cursor.fetchall()
 
 
-def fill_firings(rule: TriggerRule, window: Window, steps: Sequence[TriggerStep]) -> None:
-    """Every occasion of the period, with its side of the hold-out and the cooldown as the live run would have it."""
-    query = found(rule, window, steps=steps)
+def fill_firings(rule: TriggerRule, window: Window, steps: Sequence[TriggerStep], among: str = "") -> None:
+    """Every occasion of the period, with its side of the hold-out and the cooldown as the live run would have it.
+    `among` is a SELECT of the patients who alone matter."""
+    query = found(rule, window, among, steps=steps)
     held = "false"
     if rule.holdout_percent:
         held = held_out_sql(f"({DIGEST_SQL.format(patient='q.patient_id')})", rule.holdout_percent)
