@@ -19,7 +19,8 @@ _SCORE, _WISH = "score:", "visit-request:"
 @dataclass(frozen=True)
 class Origin:
     """`kind`: what sort of thing asked for the call; `title`: the call in a line; `sentence`: what the rule looks for;
-    `facts`: what it is about, with labels; `about`: the same in a word or two; `quote`: the patient's own words."""
+    `facts`: what it is about, with labels; `about`: the same in a word or two; `quote`: the patient's own words;
+    `visit_id`: the appointment it is about."""
 
     kind: str
     name: str
@@ -31,6 +32,7 @@ class Origin:
     facts: tuple[tuple[str, str], ...] = ()
     about: str = ""
     quote: str = ""
+    visit_id: int | None = None
 
 
 # Of messages of no campaign: where they come from.
@@ -98,7 +100,10 @@ def _of_score(given: Feedback) -> Origin:
     facts = [(_("Score"), score), (_("Given"), words.moment(given.given_at, zone))]
     if given.visit:
         facts.append((_("Visit"), visit_words(given.visit)))
-    return Origin(_("Score"), score, score, "ti-mood-sad", facts=tuple(facts), quote=given.comment)
+    about = words.moment(given.visit.starts_at, zone) if given.visit else ""
+    return Origin(
+        _("Score of a visit"), score, score, "ti-mood-sad", facts=tuple(facts), about=about, quote=given.comment
+    )
 
 
 def _wishes(keys: Iterable[str]) -> dict[str, Origin]:
@@ -113,14 +118,23 @@ def _of_wish(wish: VisitRequest) -> Origin:
     zone = zone_of(wish.visit.branch)
     facts = [
         (_("Appointment"), visit_words(wish.visit, wish.starts_at)),
-        (_("Asked"), words.moment(wish.at, zone)),
+        (_("Asked at"), words.moment(wish.at, zone)),
         (_("Answer"), _answer(wish, zone)),
     ]
     if wish.note:
         facts.append((_("The MIS says"), wish.note))
     kind = _("Wish about an appointment")
     name = str(wish.get_kind_display())
-    return Origin(kind, name, name, "ti-calendar-question", facts=tuple(facts), about=facts[0][1], quote=wish.wish)
+    return Origin(
+        kind,
+        name,
+        name,
+        "ti-calendar-question",
+        facts=tuple(facts),
+        about=words.moment(wish.starts_at, zone),
+        quote=wish.wish,
+        visit_id=wish.visit_id,
+    )
 
 
 def _answer(wish: VisitRequest, zone: zoneinfo.ZoneInfo) -> str:

@@ -165,7 +165,11 @@ def call(request: HttpRequest, pk: int) -> HttpResponse:
         "see_contacts": see,
         "segments": segments_of([task.patient_id]).get(task.patient_id, []),
         "metrics": getattr(task.patient, "metrics", None),
-        "booked": selector.next_visits(task.patient, now),
+        "booked": [
+            call_origins.visit_words(visit)
+            for visit in selector.next_visits(task.patient, now)
+            if origin is None or visit.pk != origin.visit_id
+        ],
         "others": selector.others_on_the_phone(task, now),
         "suppressed": selector.is_suppressed(task, service.key_of_number(task)),
         "history": history,

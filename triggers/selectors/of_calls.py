@@ -28,6 +28,7 @@ def _origin(step: FiringStep) -> Origin:
     return Origin(
         _("Rule"), name, title, "ti-repeat", url, "triggers.view_triggerrule", sentence=words.sentence(rule),
         facts=tuple(_facts(firing)), about=service or (visit_words(firing.visit) if firing.visit else ""),
+        visit_id=firing.visit_id,
     )  # fmt: skip
 
 
