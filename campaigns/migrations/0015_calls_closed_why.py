@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 choices=[
                     ("late", "it was of no use any more"),
                     ("goal_met", "has booked meanwhile"),
-                    ("withdrawn", "the appointment or the date it was about is no more"),
+                    ("withdrawn", "the occasion for it is no more"),
                     ("stopped", "the rule was stopped"),
                     ("answered", "answered by the MIS"),
                     ("outdated", "the appointment was changed or has begun"),

@@ -37,7 +37,7 @@ class CallTask(models.Model):
     class Closed(models.TextChoices):
         LATE = "late", _("it was of no use any more")
         GOAL_MET = "goal_met", _("has booked meanwhile")
-        WITHDRAWN = "withdrawn", _("the appointment or the date it was about is no more")
+        WITHDRAWN = "withdrawn", _("the occasion for it is no more")
         STOPPED = "stopped", _("the rule was stopped")
         ANSWERED = "answered", _("answered by the MIS")
         OUTDATED = "outdated", _("the appointment was changed or has begun")
