@@ -14,6 +14,7 @@ class Firing(models.Model):
 
         open ──► done            every step is decided
           └────► withdrawn | stopped
+                 withdrawn ──► open            the occasion is there again, and a step is still of use
         late | cooldown | holdout       decided when it was found; no step is ever planned
 
     `late`: found when every step had lost its use. `holdout`: to compare with; its steps have their times and are never

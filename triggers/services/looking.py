@@ -19,7 +19,7 @@ from django.db import connection, transaction
 from patients.models import Branch
 from triggers import rule_types
 from triggers.models import TriggerRule, TriggerStep
-from triggers.services import finding, merged, noting
+from triggers.services import finding, merged, noting, reviving
 from triggers.services.finding import Window
 from triggers.timing.clock import strikes
 
@@ -137,10 +137,12 @@ def _note_the_changed(at: Look, deep: bool) -> int:
     changed = [] if deep else changed_since(at.rule.horizon)
     if deep or len(changed) > MANY_CHANGED:
         merged.follow(at.rule.pk, at.now)
+        reviving.revive(at.rule, at.steps, window, at.now)
         return _note(at, window)
     if not changed:
         return 0
     merged.follow(at.rule.pk, at.now, changed)
+    reviving.revive(at.rule, at.steps, window, at.now, changed)
     return _note(at, window, changed)
 
 
