@@ -126,7 +126,8 @@ def test_a_score_given_twice_is_one_and_the_last_word_holds(visit: Visit, now: d
 
 
 @pytest.mark.parametrize(
-    "said", ["", "11", "-1", "ten", "٣", "3.5", "9" * 5000],
+    "said",
+    ["", "11", "-1", "ten", "٣", "3.5", "9" * 5000],
     ids=["none", "11", "minus", "word", "arabic", "half", "long"],
 )
 def test_what_is_no_score_is_asked_for_again(visit: Visit, now: dt.datetime, said: str) -> None:
