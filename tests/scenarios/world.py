@@ -22,7 +22,7 @@ class World:
         key = f"P{number}"
         self.patients.append({
             "external_id": key, "last_name": f"Иванова{number}", "first_name": "Анна", "sex": "female",
-            "birth_date": "1988-04-02", "branch": branch, "phone": f"+7916{number:07d}",
+            "birth_date": "1988-04-02", "branch": branch, "phone": f"+7916{1000 + number:07d}",
             "email": f"p{number}@example.org" if email else "",
         })  # fmt: skip
         for channel in channels:
