@@ -118,7 +118,6 @@ def asked(rule: TriggerRule, now: datetime.datetime) -> list[Row]:
     steps = steps_of(rule)
     with tables.made():
         tables.fill_firings(rule, running.window_of(FIRST, LAST), steps)
-        tables.fill_steps(rule, steps, now)
         deciding.decide(rule, steps, now)
         with connection.cursor() as cursor:
             cursor.execute(

@@ -112,7 +112,6 @@ def live_through(
         cursor.execute("ANALYZE triggers_firing, backtest_firing")
         if visits:
             _bring(rule, now, visits)
-        tables.fill_steps(rule, steps, now)
         deciding.decide(rule, steps, now)
         cursor.execute("DROP TABLE IF EXISTS lived_firing")
         execute(_NUMBERED)

@@ -29,14 +29,33 @@ def met(f: str = "f", at: str = "", rule: TriggerRule | None = None) -> str:
         WHERE g.id = {f}.rule_id AND g.goal <> '{Goal.NONE.value}' AND {_met(f, at, wanted)})"""
 
 
+def met_from(f: str, rule: TriggerRule, until: str) -> str:
+    """SQL of the moment from which the goal of a row `f` was known to be met: `met(f, at, rule)` is this <= at, for any
+    moment up to `until`. NULL: it was not met by then."""
+    if rule.goal == Goal.NONE:
+        return "NULL::timestamptz"
+    known = "SELECT min(least(v.starts_at, v.created_at)) FROM"
+    own, merged = _visits(f, until, _fits_rule(rule, f))
+    return f"least(({known} {own}), ({known} {merged}))"
+
+
 def _met(f: str, at: str, wanted: str) -> str:
-    """The day goes first into the index, which has the hour too; a day less, because `since` is in UTC here."""
+    own, merged = _visits(f, at, wanted)
+    return f"(EXISTS (SELECT FROM {own}) OR EXISTS (SELECT FROM {merged}))"
+
+
+def _visits(f: str, at: str, wanted: str) -> tuple[str, str]:
+    """FROM … WHERE of the appointments `v` that meet it: of the card itself, and of cards merged into it.
+
+    The day goes first into the index, which has the hour too; a day less, because `since` is in UTC here."""
     known = f"AND (v.starts_at <= {at} OR v.created_at <= {at})" if at else ""
     made = f"""v.deleted_at IS NULL AND v.status IN {_MADE}
         AND v.starts_on >= ({f}.since AT TIME ZONE 'UTC')::date - 1 AND v.starts_at > {f}.since {known} AND {wanted}"""
-    return f"""(EXISTS (SELECT FROM patients_visit v WHERE v.patient_id = {f}.patient_id AND {made})
-        OR EXISTS (SELECT FROM patients_patient card JOIN patients_visit v ON v.patient_id = card.id
-            WHERE card.merged_into_id = {f}.patient_id AND {made}))"""
+    return (
+        f"patients_visit v WHERE v.patient_id = {f}.patient_id AND {made}",
+        f"""patients_patient card JOIN patients_visit v ON v.patient_id = card.id
+            WHERE card.merged_into_id = {f}.patient_id AND {made}""",
+    )
 
 
 def _fits_rule(rule: TriggerRule, f: str) -> str:

@@ -14,8 +14,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
+
+import numpy as np
 
 from triggers.timing.clock import midnight
 
@@ -46,22 +48,24 @@ class Outcome(NamedTuple):
 
 
 class _Book:
-    """Moments of what is known of every reader, or every address, in order."""
+    """Moments of what is known of every reader, or every address, in order; dates, or numbers and a number as span."""
 
-    def __init__(self, known: Mapping[int, Iterable[dt.datetime]], most: int, span: dt.timedelta) -> None:
-        self._times: dict[int, list[dt.datetime]] = {key: sorted(times) for key, times in known.items()}
+    def __init__(self, known: Mapping[int, Iterable[Any]], most: int, span: Any) -> None:
+        self._times: dict[int, list[Any]] = {key: sorted(times) for key, times in known.items()}
         self._most, self._span = most, span
 
-    def is_full(self, key: int | None, at: dt.datetime) -> bool:
+    def is_full(self, key: int | None, at: Any) -> bool:
         """Whether one more makes a stretch that ends at its moment, or at a later one's, too full."""
         times = self._times.get(key) if key is not None else None
-        if not times:
+        if not times or len(times) < self._most:
             return False
+        if times[-1] <= at:  # as nearly always: nothing is known for later
+            return times[-self._most] > at - self._span
         ends = [at, *times[bisect_right(times, at) : bisect_left(times, at + self._span)]]
         # Those after end − span, up to end; the new one is among them.
         return any(bisect_right(times, end) - bisect_right(times, end - self._span) >= self._most for end in ends)
 
-    def note(self, key: int | None, at: dt.datetime) -> None:
+    def note(self, key: int | None, at: Any) -> None:
         if key is not None:
             insort(self._times.setdefault(key, []), at)
 
@@ -111,6 +115,47 @@ def lived(turns: Sequence[Turn], caps: Caps | None, places: Places | None, until
             for turn in order if not turn.held
         }  # fmt: skip
     return _Living(turns, caps, places, until).go()
+
+
+def crowded(
+    keys: np.ndarray, at: np.ndarray, others: np.ndarray, others_at: np.ndarray, most: int, span: int
+) -> np.ndarray:  # fmt: skip
+    """Which messages lie in a stretch that depends on a cap: moments of one key with less than `span` between
+    neighbours are one stretch, and it is crowded when `most` + 1 of its messages lie within `span`, if all went. What
+    lies in different stretches never meets. `others` are known from elsewhere."""
+    every, moments = np.concatenate((keys, others)), np.concatenate((at, others_at))
+    if len(every) <= most:
+        return np.zeros(len(keys), dtype=bool)
+    order = np.lexsort((moments, every))
+    every, moments = every[order], moments[order]
+    over = np.zeros(len(every), dtype=bool)
+    over[most:] = (every[most:] == every[:-most]) & (moments[most:] - moments[:-most] < span)
+    begins = np.ones(len(every), dtype=bool)
+    begins[1:] = (every[1:] != every[:-1]) | (moments[1:] - moments[:-1] >= span)
+    stretch = np.cumsum(begins) - 1
+    found = np.empty(len(every), dtype=bool)
+    found[order] = (np.bincount(stretch, weights=over) > 0)[stretch]
+    return found[: len(keys)]
+
+
+def over_caps(
+    readers: Sequence[int], addresses: Sequence[int], at: Sequence[int], most: int, span: int,
+    readers_known: Mapping[int, Iterable[int]], addresses_known: Mapping[int, Iterable[int]],
+) -> dict[str, list[int]]:  # fmt: skip
+    """Reason -> which of the messages it refuses, by their place in the order given, which is that of deciding. An
+    address 0 is none. Moments are numbers: of microseconds, as `span`."""
+    by_reader, by_address = _Book(readers_known, most, span), _Book(addresses_known, most, span)
+    refused: dict[str, list[int]] = {PERSON: [], ADDRESS: []}
+    for number, (reader, address, moment) in enumerate(zip(readers, addresses, at, strict=True)):
+        if by_reader.is_full(reader, moment):
+            refused[PERSON].append(number)
+        elif address and by_address.is_full(address, moment):
+            refused[ADDRESS].append(number)
+        else:
+            by_reader.note(reader, moment)
+            if address:
+                by_address.note(address, moment)
+    return refused
 
 
 class _Living:

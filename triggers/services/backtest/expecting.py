@@ -23,6 +23,7 @@ from campaigns.models import Purpose
 from triggers.models import Firing, RuleResult, TriggerRule
 from triggers.services.backtest import tables
 
+EPOCH = dt.date(1970, 1, 1)
 CLAIMED = (0.15, 0.20)
 _PAID = "sum(CASE p.kind WHEN 'refund' THEN -p.amount ELSE p.amount END)"
 
@@ -84,25 +85,26 @@ def _people(rule: TriggerRule, now: dt.datetime) -> dict[str, Any]:
     money: Σ paid, ₽.
     """
     params = {"zone": settings.TIME_ZONE, "days": rule.window_days, "today": timezone.localdate(now)}
-    ladders = tables.rows(
-        """SELECT f.patient_id, (min(s.goes_at) AT TIME ZONE %(zone)s)::date AS due_on FROM backtest_step s
-        JOIN backtest_firing f ON f.id = s.firing_id WHERE s.fate = 'written'
-        GROUP BY s.firing_id, f.patient_id ORDER BY 1, 2""",
+    patients, days = tables.arrays(
+        ("int8send(patient_id)", "int8send(due_on)"),
+        """FROM (SELECT patient_id, ((first_at AT TIME ZONE %(zone)s)::date - date '1970-01-01')::bigint AS due_on
+            FROM backtest_written ORDER BY 1, 2) w""",
         params,
     )
-    windows, last = [], (0, dt.date.min)
-    for patient, due_on in ladders:
-        if patient != last[0] or (due_on - last[1]).days >= rule.window_days:
-            windows.append((patient, due_on))
-            last = (patient, due_on)
+    windows, last, last_day = [], 0, 0
+    for number, (patient, due_on) in enumerate(zip(patients.tolist(), days.tolist(), strict=True)):
+        if patient != last or due_on - last_day >= rule.window_days:
+            windows.append(number)
+            last, last_day = patient, due_on
     if not windows:
         return {"n": 0, "ended": 0, "came": 0, "visits": 0, "money": 0.0}
-    params["patients"], params["dues"] = ([row[column] for row in windows] for column in (0, 1))
-    params["first"], params["last"] = min(params["dues"]), max(params["dues"]) + dt.timedelta(days=rule.window_days)
+    params["patients"], params["dues"] = (tables.listed(column[windows].tolist()) for column in (patients, days))
+    first, until = (EPOCH + dt.timedelta(int(day)) for day in (days[windows].min(), days[windows].max()))
+    params["first"], params["last"] = first, until + dt.timedelta(days=rule.window_days)
     found = tables.rows(
         f"""WITH w AS MATERIALIZED (
-            SELECT row_number() OVER () AS id, *
-            FROM unnest(%(patients)s::bigint[], %(dues)s::date[]) u(patient_id, due_on)
+            SELECT row_number() OVER () AS id, patient_id, date '1970-01-01' + day AS due_on
+            FROM unnest(%(patients)s::bigint[], %(dues)s::int[]) u(patient_id, day)
         ), came AS (
             SELECT w.id, count(*) AS visits FROM w JOIN patients_visit v ON v.patient_id = w.patient_id
                 AND v.starts_on > w.due_on AND v.starts_on <= w.due_on + %(days)s::int

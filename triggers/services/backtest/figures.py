@@ -28,13 +28,12 @@ def gather(
     rule: TriggerRule, steps: Sequence[TriggerStep], first_day: dt.date, last_day: dt.date, now: dt.datetime
 ) -> dict[str, Any]:
     """Everything the page shows, but for the expected visits, as JSON; days as ISO dates, no branch as ""."""
+    _sum_up()
     sent = _sent()
     prices = costs.prices(sent, now)
     of_steps = [_of_step(step, sent, prices) for step in steps]
     states = dict(tables.rows("SELECT state, count(*) FROM backtest_firing GROUP BY 1"))
-    ladders, people = tables.rows(
-        "SELECT count(DISTINCT firing_id), count(DISTINCT patient_id) FROM backtest_step WHERE fate = 'written'"
-    )[0]
+    ladders, people = tables.rows("SELECT count(*), count(DISTINCT patient_id) FROM backtest_written")[0]
     return {
         "version": VERSION,
         "days": (last_day - first_day).days + 1,
@@ -60,11 +59,29 @@ def gather(
     }
 
 
+def _sum_up() -> None:
+    """The rows are read twice: for these sums, and for the ladders with a message that goes."""
+    tables.execute(
+        f"""CREATE TEMPORARY TABLE backtest_sum AS
+        SELECT step_id, fate, channel, text_id, came, branch_id, day, count(*) AS n FROM (
+            SELECT step_id, fate, channel, came, CASE fate WHEN '{WRITTEN}' THEN text_id END AS text_id,
+                CASE fate WHEN '{WRITTEN}' THEN branch_id END AS branch_id,
+                CASE fate WHEN '{WRITTEN}' THEN (goes_at AT TIME ZONE zone)::date END AS day
+            FROM backtest_step
+        ) s GROUP BY 1, 2, 3, 4, 5, 6, 7"""
+    )
+    tables.execute(
+        f"""CREATE TEMPORARY TABLE backtest_written AS
+        SELECT firing_id, patient_id, min(goes_at) AS first_at FROM backtest_step WHERE fate = '{WRITTEN}'
+        GROUP BY 1, 2"""
+    )
+
+
 def _sent() -> list[costs.Sent]:
     return [
         costs.Sent(*row)
         for row in tables.rows(
-            "SELECT step_id, channel, text_id, count(*) FROM backtest_step WHERE fate = 'written' "
+            f"SELECT step_id, channel, text_id, sum(n)::bigint FROM backtest_sum WHERE fate = '{WRITTEN}' "
             "GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
         )
     ]
@@ -75,11 +92,13 @@ def _of_step(
 ) -> dict[str, Any]:
     """One message of the ladder: what became of all its turns."""
     fates = dict(
-        tables.rows("SELECT fate, count(*) FROM backtest_step WHERE step_id = %(step)s GROUP BY 1", {"step": step.pk})
+        tables.rows(
+            "SELECT fate, sum(n)::bigint FROM backtest_sum WHERE step_id = %(step)s GROUP BY 1", {"step": step.pk}
+        )
     )
     came, booked = tables.rows(
-        "SELECT count(*) FILTER (WHERE came), count(*) FILTER (WHERE NOT came) FROM backtest_step "
-        "WHERE step_id = %(step)s AND fate = %(met)s",
+        "SELECT coalesce(sum(n) FILTER (WHERE came), 0)::bigint, coalesce(sum(n) FILTER (WHERE NOT came), 0)::bigint "
+        "FROM backtest_sum WHERE step_id = %(step)s AND fate = %(met)s",
         {"step": step.pk, "met": NOT_NEEDED},
     )[0]
     channels: dict[str, dict[str, Any]] = {}
@@ -115,8 +134,7 @@ def _load(by: str) -> list[list[Any]]:
     return [
         [day.isoformat(), key, messages]
         for day, key, messages in tables.rows(
-            f"""SELECT (s.goes_at AT TIME ZONE s.zone)::date, {by}, count(*) FROM backtest_step s
-            WHERE s.fate = 'written' GROUP BY 1, 2 ORDER BY 1, 2"""
+            f"SELECT day, {by}, sum(n)::bigint FROM backtest_sum s WHERE fate = '{WRITTEN}' GROUP BY 1, 2 ORDER BY 1, 2"
         )
     ]
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from campaigns import reasons
 from campaigns.models import Policy, Purpose
 from campaigns.planning.quiet_hours import next_allowed
@@ -15,15 +17,16 @@ from campaigns.services.deciding.rules import home_zone
 from patients.selectors.capacity import free_slots_sql
 from triggers.models import TriggerRule
 from triggers.services import goals
-from triggers.services.backtest.tables import FREE, WAITING, execute, rows
+from triggers.services.backtest.tables import WAITING, WRITTEN, arrays, execute, listed, rows
 from triggers.services.quota import DAYS, NOWHERE
-from triggers.timing.imagined import WRITTEN, Caps, Outcome, Places, Turn, lived
+from triggers.timing.imagined import Caps, Outcome, Places, Turn, crowded, lived, over_caps
 
 _KNOWN_FROM_ELSEWHERE = f"""m.purpose = 'marketing'
     AND m.state IN ('planned', 'deferred', 'sending', 'sent', 'unknown')
     AND NOT EXISTS (SELECT FROM triggers_firingstep own JOIN triggers_firing f ON f.id = own.firing_id
         WHERE own.message_id = m.id AND f.rule_id = %(rule)s)
     AND {caps.AT} > %(first)s AND {caps.AT} < %(last)s"""
+_KEYS = (("reader_id", caps.READER), ("address_key", "m.address_key"))
 _TURN = f"""s.id, s.firing_id, s.step_id, s.due_at, s.goes_at, s.useful_until, coalesce(f.branch_id, {NOWHERE}), s.zone,
     s.reader_id, s.address_key, s.fate = '{reasons.GOAL_MET}'"""
 
@@ -35,7 +38,7 @@ def keep_the_night(policy: Policy) -> None:
     zone = "coalesce(b.timezone, %(home)s)"
     asleep = rows(
         f"""SELECT DISTINCT s.due_at, {zone} FROM backtest_step s LEFT JOIN patients_branch b ON b.id = s.home_id
-        WHERE s.fate = '{FREE}' AND ({_maybe_asleep(policy, f"(s.due_at AT TIME ZONE {zone})::time")})""",
+        WHERE s.fate = '{WRITTEN}' AND ({_maybe_asleep(policy, f"(s.due_at AT TIME ZONE {zone})::time")})""",
         {"home": home_zone()},
     )
     moved = [
@@ -47,10 +50,11 @@ def keep_the_night(policy: Policy) -> None:
         return
     execute(
         f"""UPDATE backtest_step s SET goes_at = n.goes_at,
-            fate = CASE WHEN n.goes_at >= s.useful_until THEN '{reasons.LATE}' ELSE s.fate END
+            fate = CASE WHEN n.goes_at >= s.useful_until THEN '{reasons.LATE}' ELSE s.fate END,
+            channel = CASE WHEN n.goes_at >= s.useful_until THEN '' ELSE s.channel END
         FROM unnest(%(dues)s::timestamptz[], %(zones)s::text[], %(goes)s::timestamptz[]) n(due_at, zone, goes_at),
             (SELECT own.id, {zone} AS zone FROM backtest_step own LEFT JOIN patients_branch b ON b.id = own.home_id) h
-        WHERE s.fate = '{FREE}' AND h.id = s.id AND n.due_at = s.due_at AND n.zone = h.zone""",
+        WHERE s.fate = '{WRITTEN}' AND h.id = s.id AND n.due_at = s.due_at AND n.zone = h.zone""",
         {
             "home": home_zone(), "dues": [row[0] for row in moved], "zones": [row[1] for row in moved],
             "goes": [row[2] for row in moved],
@@ -70,24 +74,23 @@ def _maybe_asleep(policy: Policy, local: str) -> str:
 def keep(rule: TriggerRule, policy: Policy, now: dt.datetime) -> None:
     """Places and caps, in the order of time."""
     span = dt.timedelta(days=policy.cap_days)
-    bounds = rows(f"SELECT min(goes_at), max(goes_at) FROM backtest_step WHERE fate = '{FREE}'")[0]
+    bounds = rows(f"SELECT min(goes_at), max(goes_at) FROM backtest_step WHERE fate = '{WRITTEN}'")[0]
     if bounds[0] is None:
         return
     params: dict[str, Any] = {
         "rule": rule.pk,
         "first": bounds[0] - span,
         "last": now + span,
-        "most": policy.cap_messages,
-        "span": span,
     }
-    places = _places(rule, policy, bounds) if rule.per_day is not None or rule.by_capacity else None
-    if places is None and rule.purpose != Purpose.MARKETING:
-        return
-    turns = _everybody() if places else _crowded(params)
-    if not turns:
-        return
-    limit = _caps(turns, params, policy) if rule.purpose == Purpose.MARKETING else None
-    _note(turns, lived(turns, limit, places, now))
+    if rule.per_day is not None or rule.by_capacity:
+        # Whoever waits is looked up by id, midnight after midnight.
+        execute("CREATE INDEX ON backtest_step (id)")
+        execute("CREATE INDEX ON backtest_firing (id)")
+        turns = _everybody()
+        limit = _caps(turns, params, policy) if rule.purpose == Purpose.MARKETING else None
+        _note(turns, lived(turns, limit, _places(rule, policy, bounds), now))
+    elif rule.purpose == Purpose.MARKETING:
+        _keep_caps(params, policy)
 
 
 def _everybody() -> list[Turn]:
@@ -95,52 +98,59 @@ def _everybody() -> list[Turn]:
         Turn(*row)
         for row in rows(
             f"""SELECT {_TURN} FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
-            WHERE s.fate IN ('{FREE}', '{reasons.GOAL_MET}') ORDER BY s.id"""
+            WHERE s.fate IN ('{WRITTEN}', '{reasons.GOAL_MET}') ORDER BY s.id"""
         )
     ]
 
 
-def _crowded(params: dict[str, Any]) -> list[Turn]:
-    """The messages of readers and addresses that would be over a cap in some stretch of days, if all went."""
-    readers = _over("reader_id", caps.READER, params)
-    addresses = _over("address_key", "m.address_key", params)
-    if not readers and not addresses:
-        return []
-    return [
-        Turn(*row)
-        for row in rows(
-            f"""SELECT {_TURN} FROM backtest_step s JOIN backtest_firing f ON f.id = s.firing_id
-            WHERE s.fate = '{FREE}'
-                AND (s.reader_id = ANY(%(readers)s::bigint[]) OR s.address_key = ANY(%(addresses)s::bigint[]))
-            ORDER BY s.id""",
-            {"readers": readers, "addresses": addresses},
+def _keep_caps(params: dict[str, Any], policy: Policy) -> None:
+    """Only crowded stretches are lived through; whoever else is written to is never near a cap."""
+    ids, steps, readers, addresses, due, goes = arrays(
+        ("int8send(id)", "int8send(step_id)", "int8send(reader_id)", "int8send(coalesce(address_key, 0))",
+         "timestamptz_send(due_at)", "timestamptz_send(goes_at)"),
+        f"FROM backtest_step WHERE fate = '{WRITTEN}'",
+    )  # fmt: skip
+    span = policy.cap_days * 24 * 3600 * 10**6
+    known = [_from_elsewhere(mine, theirs, params) for mine, theirs in _KEYS]
+    near = np.zeros(len(ids), dtype=bool)
+    for keys, (others, moments) in zip((readers, addresses), known, strict=True):
+        near |= crowded(keys, goes, others, moments, policy.cap_messages, span) & (keys != 0)
+    order = np.flatnonzero(near)
+    order = order[np.lexsort((ids[order], -steps[order], due[order]))]
+    books = []
+    for keys, (others, moments) in zip((readers, addresses), known, strict=True):
+        wanted = np.isin(others, keys[order])
+        book: dict[int, list[int]] = defaultdict(list)
+        for key, moment in zip(others[wanted].tolist(), moments[wanted].tolist(), strict=True):
+            book[key].append(moment)
+        books.append(book)
+    refused = over_caps(
+        readers[order].tolist(), addresses[order].tolist(), goes[order].tolist(), policy.cap_messages, span, *books
+    )
+    for reason, numbers in refused.items():
+        execute(
+            "UPDATE backtest_step s SET fate = %(fate)s, channel = '' FROM unnest(%(ids)s::bigint[]) n(id) "
+            "WHERE s.id = n.id",
+            {"fate": reason, "ids": listed(ids[order[numbers]].tolist())},
         )
-    ]
 
 
-def _over(mine: str, theirs: str, params: dict[str, Any]) -> list[int]:
-    found = rows(
-        f"""SELECT DISTINCT key FROM (
-            SELECT key, count(*) OVER (PARTITION BY key ORDER BY at
-                RANGE BETWEEN %(span)s::interval - interval '1 microsecond' PRECEDING AND CURRENT ROW) AS n
-            FROM (
-                SELECT {mine} AS key, goes_at AS at FROM backtest_step WHERE fate = '{FREE}' AND {mine} IS NOT NULL
-                UNION ALL
-                SELECT {theirs}, {caps.AT} FROM campaigns_message m
-                WHERE {_KNOWN_FROM_ELSEWHERE} AND {theirs} IN (SELECT {mine} FROM backtest_step WHERE fate = '{FREE}')
-            ) every
-        ) counted WHERE n > %(most)s""",
+def _from_elsewhere(mine: str, theirs: str, params: dict[str, Any]) -> list[np.ndarray]:
+    """Keys and moments of what campaigns and other rules sent to these people, or have planned."""
+    return arrays(
+        (f"int8send({theirs})", f"timestamptz_send({caps.AT})"),
+        f"""FROM campaigns_message m WHERE {_KNOWN_FROM_ELSEWHERE}
+            AND {theirs} IN (SELECT {mine} FROM backtest_step WHERE fate = '{WRITTEN}')""",
         params,
     )
-    return [row[0] for row in found]
 
 
 def _caps(turns: Sequence[Turn], params: dict[str, Any], policy: Policy) -> Caps:
     """With what campaigns and other rules sent, or have planned, to these people."""
     known: list[dict[int, list[dt.datetime]]] = []
-    for theirs, keys in (
-        (caps.READER, {turn.reader for turn in turns}), ("m.address_key", {turn.address for turn in turns})
-    ):  # fmt: skip
+    for (_mine, theirs), keys in zip(
+        _KEYS, ({turn.reader for turn in turns}, {turn.address for turn in turns}), strict=True
+    ):
         moments: dict[int, list[dt.datetime]] = defaultdict(list)
         for key, at in rows(
             f"SELECT {theirs}, {caps.AT} FROM campaigns_message m "
@@ -204,8 +214,12 @@ def _note(turns: Sequence[Turn], outcome: dict[int, Outcome]) -> None:
         if turn.id in outcome and outcome[turn.id] != (WRITTEN, turn.goes_at)
     ]
     execute(
-        """UPDATE backtest_step s SET fate = n.fate, goes_at = n.goes_at, at = greatest(s.at, n.goes_at),
-            channel = CASE WHEN n.fate = 'written' THEN s.channel ELSE '' END
+        f"""UPDATE backtest_step s SET fate = n.fate, goes_at = n.goes_at,
+            channel = CASE WHEN n.fate = '{WRITTEN}' THEN s.channel ELSE '' END,
+            came = n.fate = '{reasons.GOAL_MET}' AND EXISTS (
+                SELECT FROM backtest_firing f JOIN patients_visit v ON v.patient_id = f.patient_id
+                WHERE f.id = s.firing_id AND v.deleted_at IS NULL AND v.status IN ('arrived', 'completed')
+                    AND v.starts_at > f.since AND v.starts_at <= greatest(s.due_at, n.goes_at))
         FROM unnest(%(ids)s::bigint[], %(fates)s::text[], %(moments)s::timestamptz[]) n(id, fate, goes_at)
         WHERE n.id = s.id""",
         {name: [row[column] for row in changed] for column, name in enumerate(("ids", "fates", "moments"))},

@@ -24,7 +24,7 @@ from triggers.services.finding import Window, steps_of
 Progress = Callable[[int], None]
 ONE_DAY = dt.timedelta(days=1)
 MOMENT = dt.timedelta(microseconds=1)
-FOUND, SPREAD, DECIDED, COUNTED = 35, 45, 80, 95  # percent of the work done after each part
+FOUND, DECIDED, COUNTED = 35, 85, 95  # percent of the work done after each part
 
 
 def run(
@@ -39,8 +39,6 @@ def run(
     with tables.made():
         tables.fill_firings(rule, window, steps)
         said(FOUND)
-        tables.fill_steps(rule, steps, now)
-        said(SPREAD)
         deciding.decide(rule, steps, now)
         said(DECIDED)
         found = figures.gather(rule, steps, first_day, last_day, now)
