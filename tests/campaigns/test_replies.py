@@ -414,3 +414,14 @@ def test_words_with_a_nul_are_taken_without_it(visit: Visit, now: dt.datetime) -
         headers=api(visit.source, "ingest"),
     )  # fmt: skip
     assert answer.status_code == 400 and "note" in answer.json()["errors"]
+
+
+def test_an_appointment_that_was_another_persons_is_neither_shown_nor_touched(visit: Visit, now: dt.datetime) -> None:
+    """The source has said so since the message; a card merged into the reader's own is the reader's."""
+    message, (other, kept) = message_about(visit, now), make_patients(2)
+    Visit.objects.filter(pk=visit.pk).update(patient=other)
+    assert page(message, "appointment").status_code == 404
+    assert appointments.ask(message.pk, "cancel", "", now) is None
+    Visit.objects.filter(pk=visit.pk).update(patient=message.patient)
+    Patient.objects.filter(pk=message.patient_id).update(merged_into=kept)
+    assert appointments.ask(message.pk, "cancel", "", now)

@@ -8,7 +8,7 @@ from campaigns import reasons
 from campaigns.models import Message
 from campaigns.services.deciding import gate
 from campaigns.services.deciding.gate import Verdict
-from patients.models import Patient
+from patients.models import Patient, Visit
 from tests.campaigns.making import NOW, launch, make_branch, make_campaign, make_message, make_patients
 from tests.triggers.ladder_making import (
     DAY,
@@ -159,6 +159,35 @@ class TestTheGateAsks:
         firing, message = planned(anna)
         firing.rule.rule_type = "no_more"
         firing.rule.save()
+        assert closer_look.verdicts([message.pk], NOW) == {}
+
+
+class TestAnotherPersonsVisit:
+    """The source says later that the visit was posted for the wrong card."""
+
+    def test_what_is_to_come_is_not_sent_and_the_right_one_is_written_to(self):
+        rule = make_rule("appointment_reminder", [make_step(-48, "hour"), make_step(-24, "hour")])
+        wrong, right = make_patients(2)
+        visit = booking(wrong, at=NOW + 2 * DAY)
+        fire(NOW)
+        Visit.objects.filter(pk=visit.pk).update(patient=right)
+        (message,) = Message.objects.all()
+        assert closer_look.verdicts([message.pk], NOW) == {message.pk: Verdict(reasons.WITHDRAWN)}
+
+        fire(NOW + DAY)
+        assert dict(rule.firings.values_list("patient", "state")) == {wrong.pk: "withdrawn", right.pk: "done"}
+        assert Message.objects.filter(patient=wrong).exclude(state="cancelled").count() == 0
+        assert Message.objects.get(patient=right).state == "planned"
+
+    def test_of_a_card_merged_into_ones_own_it_is_ones_own(self):
+        make_rule("appointment_reminder", [make_step(-48, "hour")])
+        twice, kept = make_patients(2)
+        booking(twice, at=NOW + 2 * DAY)
+        fire(NOW)
+        (message,) = Message.objects.all()
+        Patient.objects.filter(pk=twice.pk).update(merged_into=kept)
+        assert closer_look.verdicts([message.pk], NOW) == {}
+        fire(NOW + HOUR)
         assert closer_look.verdicts([message.pk], NOW) == {}
 
 

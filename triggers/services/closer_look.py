@@ -10,7 +10,7 @@ from campaigns import reasons
 from campaigns.services.deciding.gate import Verdict
 from triggers import rule_types
 from triggers.models import Firing, FiringStep, TriggerRule
-from triggers.services import goals
+from triggers.services import goals, occasions
 
 _LOOK = """
 SELECT fs.message_id, fs.id, CASE WHEN f.state = 'stopped' THEN '{stopped}'
@@ -51,7 +51,7 @@ def _of_rule(rule: TriggerRule, message_ids: Sequence[int], now: datetime.dateti
     kind = rule_types.TYPES.get(rule.rule_type)
     sql = _LOOK.format(
         stopped=reasons.STOPPED, withdrawn_reason=reasons.WITHDRAWN, goal_met=reasons.GOAL_MET,
-        withdrawn=kind.withdrawn(rule.params) if kind else "false", met=goals.met("f", rule=rule),
+        withdrawn=occasions.withdrawn(kind, rule) if kind else "false", met=goals.met("f", rule=rule),
     )  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, {"messages": list(message_ids), "rule": rule.pk, "now": now})

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 from campaigns import reasons as of_messages
 from triggers import reasons, rule_types
 from triggers.models import TriggerRule, TriggerStep
-from triggers.services import goals
+from triggers.services import goals, occasions
 from triggers.services.quota import NOWHERE
 
 # A step is held until the appointment is cancelled; its row of the ledger says so. While a dispatcher has that row in
@@ -62,7 +62,7 @@ def gather(
 
 
 def _due(rule: TriggerRule, some_full: bool) -> str:
-    ending = _LEFT_WITH.format(withdrawn=rule_types.of(rule.rule_type).withdrawn(rule.params))
+    ending = _LEFT_WITH.format(withdrawn=occasions.withdrawn(rule_types.of(rule.rule_type), rule))
     room = ""
     if some_full:
         room = f"""AND NOT (f.begun_at IS NULL AND f.state = 'open' AND fs.useful_until > %(now)s

@@ -12,7 +12,7 @@ from django.db import connection
 
 from triggers import reasons, rule_types
 from triggers.models import TriggerRule, TriggerStep
-from triggers.services import finding
+from triggers.services import finding, occasions
 from triggers.services.finding import Window
 from triggers.services.noting import BEGUN
 
@@ -59,7 +59,7 @@ def revive(
         if not away:
             return 0
         found = finding.found(rule, window, "SELECT unnest(%(e_among)s::bigint[])", steps=steps)
-        withdrawn = rule_types.of(rule.rule_type).withdrawn(rule.params)
+        withdrawn = occasions.withdrawn(rule_types.of(rule.rule_type), rule)
         cursor.execute(
             _BACK.format(found=found.sql, withdrawn=withdrawn), {**params, **found.params, "e_among": away}
         )  # fmt: skip

@@ -62,7 +62,11 @@ def of_message(message: Message, now: dt.datetime) -> Appointment | None:
 
 
 def _about(message: Message) -> QuerySet[Visit]:
-    return Visit.objects.filter(pk=message.visit_id or 0, deleted_at__isnull=True)
+    """Of the same person: the source may have said since that the appointment is another's."""
+    kept = message.patient.merged_into_id or message.patient_id
+    return Visit.objects.filter(
+        Q(patient=kept) | Q(patient__merged_into=kept), pk=message.visit_id or 0, deleted_at__isnull=True
+    )
 
 
 def _is_coming(visit: Visit, now: dt.datetime) -> bool:
@@ -81,7 +85,7 @@ def ask(message_id: int, kind: str, wish: str, now: dt.datetime) -> VisitRequest
     one wish, a later one takes the place of an earlier one; somebody who plays with the page is asked to call."""
     with transaction.atomic():
         message = Message.objects.get(pk=message_id)
-        visit = _about(message).select_for_update().first()
+        visit = _about(message).select_for_update(of=("self",)).first()
         if visit is None or kind not in Kind.values or not _is_coming(visit, now) or _moved_since(message, visit):
             return None
         earlier = visit.requests.filter(state__in=OPEN).first()
