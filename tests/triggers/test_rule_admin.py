@@ -4,8 +4,9 @@ import datetime
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from campaigns.models import CaughtMessage, ChannelAccount, Message, Policy
@@ -18,8 +19,10 @@ from tests.campaigns.making import NOW, _key, make_patients, make_template, make
 from tests.campaigns.smtp_peer import SmtpPeer
 from tests.triggers.making import fire, make_rule, make_step
 from triggers import rule_types
+from triggers.admin.rules import TriggerRuleAdmin
 from triggers.models import Firing, FiringStep, TriggerRule
 from triggers.selectors import ladder
+from triggers.services import switching
 
 pytestmark = pytest.mark.django_db
 OURS = [code for code, kind in rule_types.TYPES.items() if type(kind).__module__.startswith("triggers.")]
@@ -367,3 +370,15 @@ def test_segments_stand_under_their_segmentations(admin: Client) -> None:
     page = admin.get(url("add") + "?type=birthday").content.decode()
     segment = Segment.objects.select_related("segmentation").get(segmentation__code="value", code="vip")
     assert f'<optgroup label="{segment.segmentation}"' in page
+
+
+def test_a_form_that_was_read_before_the_rule_was_switched_off_does_not_switch_it_on(rf: RequestFactory) -> None:
+    """While the form waits for the look that is going on, another hand may be on the switch."""
+    rule = make_rule("birthday", [make_step(0)])
+    read = TriggerRule.objects.get(pk=rule.pk)
+    switching.switch_off(rule.pk, None, NOW)
+    TriggerRule.objects.filter(pk=rule.pk).update(horizon="9:9:")
+    read.name, read.params = "Другое", {**read.params, "min_years": 18}
+    TriggerRuleAdmin(TriggerRule, site).save_model(rf.post("/"), read, None, True)
+    found = TriggerRule.objects.get(pk=rule.pk)
+    assert (found.name, found.params["min_years"], found.enabled, found.horizon) == ("Другое", 18, False, "9:9:")

@@ -24,6 +24,8 @@ ROW = [
     "valid_from", "valid_until", "resend_unknown",
 ]  # fmt: skip
 
+COLUMNS = [name for name in ROW if name not in ("include", "exclude", "branches")]
+
 
 class ClockInput(widgets.UnfoldAdminTextInputWidget):
     """A time of day by the branch's clock: no seconds, no hints about the clock of the server."""

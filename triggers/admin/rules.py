@@ -201,7 +201,11 @@ class TriggerRuleAdmin(rule_pages.RulePages, ConfigurationAdmin):
             obj.code = starters.free_code(obj.rule_type)
             obj.salt = secrets.token_hex(8)
             obj.created_by = request.user if request.user.is_authenticated else None
-        super().save_model(request, obj, form, change)
+            super().save_model(request, obj, form, change)
+            return
+        # What the form has not asked about is not its to write: the rule may have looked, or been switched off, since
+        # the form was read.
+        obj.save(update_fields=[*rule_forms.COLUMNS, "params", "updated_at"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

@@ -20,6 +20,13 @@ WITH moving AS (
 UPDATE triggers_firing f SET patient_id = m.kept_id FROM moving m
 WHERE f.id = m.id AND m.n = 1 AND NOT EXISTS (SELECT FROM triggers_firing k
     WHERE k.rule_id = m.rule_id AND k.patient_id = m.kept_id AND k.occasion = m.occasion)
+RETURNING f.id
+"""
+# What waits in the ledger to be sent would be refused for a card that is gone; its last look finds reader and address.
+_MESSAGES = """
+UPDATE campaigns_message m SET patient_id = f.patient_id
+FROM triggers_firingstep fs JOIN triggers_firing f ON f.id = fs.firing_id
+WHERE fs.firing_id = ANY(%s) AND m.id = fs.message_id AND m.state IN ('planned', 'deferred')
 """
 _DOUBLES = """
 WITH doubles AS (
@@ -39,6 +46,7 @@ def follow(rule_id: int, now: datetime.datetime, among: Sequence[int] | None = N
     params: dict[str, Any] = {"rule": rule_id, "now": now, "among": list(among or ())}
     with connection.cursor() as cursor:
         cursor.execute(_FOLLOW.format(among=which), params)
-        moved = int(cursor.rowcount)
+        moved = [row[0] for row in cursor.fetchall()]
+        cursor.execute(_MESSAGES, [moved])
         cursor.execute(_DOUBLES.format(among=which, withdrawn=reasons.WITHDRAWN), params)
-        return moved
+        return len(moved)
