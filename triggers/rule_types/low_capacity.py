@@ -208,13 +208,14 @@ class _Period:
         if not places:
             return self.really_asked
         known = {one.patient for one in self.really_asked}
-        limit = len(known) + 100 + 2 * max(sum(free for _day, free in days) for days in places.values())
+        # A longer queue costs little, asking again costs as much as asking.
+        limit = len(known) + 5000 + 4 * max(sum(free for _day, free in days) for days in places.values())
         while True:
             queues = self._queues(list(places), limit)
             filled = {branch: fill(queues.get(branch, []), days, known) for branch, days in places.items()}
             if not any(done.short and len(queues.get(branch, [])) >= limit for branch, done in filled.items()):
                 break
-            limit *= 4
+            limit *= 16
         return self.really_asked + [
             Asked(one.patient, self.label, day, one.service, one.visit, branch)
             for branch, done in filled.items()
@@ -254,38 +255,41 @@ class _Period:
 
     def _queues(self, branches: list[int], limit: int) -> dict[int, list["Overdue"]]:
         """The first so many of every branch, longest overdue first. Of several services of a person that due first
-        counts."""
+        counts.
+
+        The next coming is the next row of the person's uses in order: one sort of them all. Looked up use by use, a
+        clinic of 100 000 patients would wait for minutes."""
         first, last = self.days[0] + self.lead, self.days[-1] + self.lead
         least, most = self.params["overdue_days"], self.params["longest_days"]
-        came_on = rhythm.came_on(first - most * DAY, last - least * DAY, self.intervals.days)
-        same = "y.service_id = ANY(%(o_services)s)" if self.intervals.together else "y.service_id = w.service_id"
+        same = "person" if self.intervals.together else "person, service_id"
         sql = f"""
             SELECT branch_id, person, due + %(least)s - %(lead)s, least(due + %(most)s, again) - %(lead)s,
                 service_id, visit_id
             FROM (SELECT *, row_number() OVER (PARTITION BY branch_id ORDER BY due, person) AS turn FROM (
-                SELECT DISTINCT ON (person.id) person.id AS person, w.service_id, v.id AS visit_id,
-                    v.starts_on + w.days AS due, n.again, coalesce(v.branch_id, person.branch_id) AS branch_id
-                FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
-                JOIN {self.intervals.sql()} ON w.service_id = i.service_id
-                JOIN patients_patient card ON card.id = v.patient_id
-                JOIN patients_patient person ON person.id = coalesce(card.merged_into_id, card.id)
-                    AND person.deleted_at IS NULL
-                CROSS JOIN LATERAL (
-                    SELECT min(x.starts_on) AS again FROM patients_visit x
-                    WHERE x.patient_id = ANY({visits.cards_sql("person.id")}) AND x.starts_on > v.starts_on
-                        AND {rhythm.RENDERED.format(v="x")}
-                        AND EXISTS (SELECT FROM patients_visititem y WHERE y.visit_id = x.id AND {same})
-                ) n
-                WHERE {rhythm.RENDERED.format(v="v")} AND {came_on}
-                    AND v.starts_on + w.days BETWEEN %(first)s - %(most)s AND %(last)s - %(least)s
-                    AND (n.again IS NULL OR n.again >= %(first)s)
-                ORDER BY person.id, due, w.service_id, v.id DESC
+                SELECT DISTINCT ON (u.person) u.person, u.service_id, u.visit_id, u.due, u.again,
+                    coalesce(u.branch_id, p.branch_id) AS branch_id
+                FROM (
+                    SELECT *, first_value(starts_on) OVER (PARTITION BY {same} ORDER BY starts_on
+                        RANGE BETWEEN interval '1 day' FOLLOWING AND UNBOUNDED FOLLOWING) AS again
+                    FROM (
+                        SELECT coalesce(card.merged_into_id, card.id) AS person, w.service_id, v.id AS visit_id,
+                            v.starts_on, v.starts_on + w.days AS due, v.branch_id
+                        FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
+                        JOIN {self.intervals.sql()} ON w.service_id = i.service_id
+                        JOIN patients_patient card ON card.id = v.patient_id
+                        WHERE {rhythm.RENDERED.format(v="v")} AND v.starts_on >= %(oldest)s
+                    ) every
+                ) u
+                JOIN patients_patient p ON p.id = u.person AND p.deleted_at IS NULL
+                WHERE u.due BETWEEN %(first)s - %(most)s AND %(last)s - %(least)s
+                    AND (u.again IS NULL OR u.again >= %(first)s)
+                ORDER BY u.person, u.due, u.service_id, u.visit_id DESC
             ) q) q
             WHERE branch_id = ANY(%(branches)s) AND turn <= %(limit)s ORDER BY branch_id, turn
         """
         values = {
             "least": least, "most": most, "lead": self.lead.days, "first": first, "last": last, "branches": branches,
-            "limit": limit, **self.intervals.values(),
+            "limit": limit, "oldest": first - (most + max(self.intervals.days)) * DAY, **self.intervals.values(),
         }  # fmt: skip
         found: dict[int, list[Overdue]] = {}
         for branch, *one in _rows(sql, values):
