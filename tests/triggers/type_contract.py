@@ -11,8 +11,9 @@ Name the class Test…, the module test_<type>.py; the database is there (`pytes
 """
 
 import datetime
+import itertools
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -107,23 +108,19 @@ class TypeContract:
             parts = [*self.found(rule, Window(whole.after, cut)), *self.found(rule, Window(cut, whole.until))]
             assert self.names(parts) == self.names(all_at_once)
 
-    def test_day_by_day_it_finds_what_was_asked_for_at_once(self) -> None:
+    def test_piece_by_piece_it_finds_what_was_asked_for_at_once(self) -> None:
         rule, _patients = self.story()
         whole = self.window()
         rows: list[Row] = []
-        moment = whole.after
-        while moment < whole.until:
-            rows += self.found(rule, Window(moment, moment + DAY / 2))
-            moment += DAY / 2
+        for begins, ends in itertools.pairwise([whole.after, *self.cuts()]):
+            rows += self.found(rule, Window(begins, ends))
         assert self.names(rows) == self.names(self.found(rule, whole))
 
     def test_the_live_run_finds_what_the_back_test_finds(self) -> None:
         rule, _patients = self.story(on=self.window().after)
         asked = {(row["patient_id"], row["occasion"], row["first_due"]) for row in self.found(rule, self.window())}
         ChangedPatient.objects.all().delete()  # nothing has changed since: time alone brings them up
-        moment = self.window().after
-        while moment < self.window().until:
-            moment += DAY / 3
+        for moment in self.cuts():
             looking.look(rule.pk, moment)
         noted = set(Firing.objects.filter(rule=rule).values_list("patient_id", "occasion", "first_due"))
         assert noted == asked
@@ -247,6 +244,17 @@ class TypeContract:
     def window(self) -> Window:
         """Whatever falls due first for anchors of DAYS."""
         return Window(at(FIRST) - self.lead() - 2 * DAY, at(DAYS[-1]) + 3 * DAY)
+
+    def cuts(self) -> Iterator[datetime.datetime]:
+        """Ends of stretches that make up the window: a part of a day, a day, more than a day; of all hours, also the
+        very moment a message falls due (ten in the morning, after 22 and after 46 hours)."""
+        whole = self.window()
+        moment = whole.after
+        for hours in itertools.cycle((8, 14, 24, 31)):
+            moment = min(moment + datetime.timedelta(hours=hours), whole.until)
+            yield moment
+            if moment == whole.until:
+                return
 
     def found(self, rule: TriggerRule, window: Window, among: str = "") -> list[Row]:
         query = finding.found(rule, window, among)
