@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.db.models import Exists, OuterRef, QuerySet
 
 from campaigns.models import Campaign, CaughtMessage, Channel, Message
+from campaigns.selectors.call_origins import Origin, of_messages
 
 PAGE = 50
 _LISTED = ("pk", "channel", "to", "sender", "subject", "message_id", "at")
@@ -34,10 +35,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A caught message in the list; `text` is what an SMS says."""
+    """A caught message in the list; `origin`: its campaign or rule; `text` is what an SMS says."""
 
     caught: CaughtMessage
-    campaign: Campaign | None
+    origin: Origin | None
     text: str
 
 
@@ -45,9 +46,9 @@ def page(asked: Asked) -> tuple[list[Row], int | None]:
     """The newest that fit, and the key to go on from (None at the end)."""
     found = list(_found(asked).only(*_LISTED)[: PAGE + 1])
     shown = found[:PAGE]
-    campaigns = _campaigns(shown)
+    origins = of_messages([caught.message_id for caught in shown if caught.message_id])
     texts = _texts(shown)
-    rows = [Row(caught, campaigns.get(caught.message_id or 0), texts.get(caught.pk, "")) for caught in shown]
+    rows = [Row(caught, origins.get(caught.message_id or 0), texts.get(caught.pk, "")) for caught in shown]
     return rows, shown[-1].pk if len(found) > PAGE else None
 
 
@@ -74,12 +75,6 @@ def _found(asked: Asked) -> QuerySet[CaughtMessage]:
         of_campaign = Message.objects.filter(pk=OuterRef("message_id"), campaign_id=asked.campaign)
         found = found.filter(Exists(of_campaign))
     return found.filter(pk__lt=asked.before) if asked.before else found
-
-
-def _campaigns(shown: Sequence[CaughtMessage]) -> dict[int, Campaign]:
-    ids = [caught.message_id for caught in shown if caught.message_id]
-    messages = Message.objects.filter(pk__in=ids, campaign__isnull=False).select_related("campaign")
-    return {message.pk: message.campaign for message in messages if message.campaign}
 
 
 def _texts(shown: Sequence[CaughtMessage]) -> dict[int, str]:

@@ -14,6 +14,7 @@ from campaigns.models import CaughtMessage, Channel, ChannelAccount, Message
 from campaigns.rendering.sms import parts
 from campaigns.reports.letters import in_a_frame, letter
 from campaigns.selectors import mailbox as selector
+from campaigns.selectors.call_origins import of_messages
 from campaigns.services.sending.accounts import CATCHER
 from patients.access import requires
 from patients.selectors.contacts import masked, readable_phone
@@ -59,6 +60,7 @@ def caught(request: HttpRequest, pk: int) -> HttpResponse:
         "caught": found,
         "to": _Shown(request).address(found),
         "message": _message(found),
+        "origin": of_messages([found.message_id]).get(found.message_id) if found.message_id else None,
         "looks": [(name, label, name == (look or "mail")) for name, label in _looks()],
         "look": look if look in LOOKS else "mail",
     }
@@ -98,7 +100,7 @@ def _message(found: CaughtMessage) -> Message | None:
         return None
     return (
         Message.objects.filter(pk=found.message_id)
-        .select_related("campaign", "patient")
+        .select_related("patient")
         .prefetch_related("events")
         .first()
     )
