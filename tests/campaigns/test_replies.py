@@ -425,3 +425,16 @@ def test_an_appointment_that_was_another_persons_is_neither_shown_nor_touched(vi
     Visit.objects.filter(pk=visit.pk).update(patient=message.patient)
     Patient.objects.filter(pk=message.patient_id).update(merged_into=kept)
     assert appointments.ask(message.pk, "cancel", "", now)
+
+
+def test_a_wish_about_what_became_another_persons_appointment_is_closed(visit: Visit, now: dt.datetime) -> None:
+    """The MIS must not cancel the appointment of somebody who has not asked for it."""
+    other, kept = make_patients(2)
+    wish = appointments.ask(message_about(visit, now).pk, "cancel", "", now)
+    assert wish
+    Patient.objects.filter(pk=wish.patient_id).update(merged_into=kept)
+    Visit.objects.filter(pk=visit.pk).update(patient=kept)  # posted again, a visit goes to the card that is kept
+    assert appointments.settle(now) == 0
+    Visit.objects.filter(pk=visit.pk).update(patient=other)
+    assert appointments.settle(now) == 1
+    assert VisitRequest.objects.get().state == "outdated" and CallTask.objects.get().done_at

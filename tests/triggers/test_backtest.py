@@ -150,7 +150,14 @@ def test_names_are_shown_only_to_those_who_may_see_patients(client: Client) -> N
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    "first, last", [("2026-03-31", "2026-03-02"), ("2026-03-01", "2999-01-01"), ("2020-01-01", "2024-01-01"), ("", "x")]
+    "first, last",
+    [
+        ("2026-03-31", "2026-03-02"),
+        ("2026-03-01", "2999-01-01"),
+        ("2020-01-01", "2024-01-01"),
+        ("0001-01-01", "0001-01-02"),
+        ("", "x"),
+    ],
 )
 def test_days_that_cannot_be_asked_for_are_told(client: Client, first: str, last: str) -> None:
     client.force_login(_user("marketer", *ALL))

@@ -127,6 +127,8 @@ def settle(now: dt.datetime) -> int:
         | Q(visit__deleted_at__isnull=False)
         | ~Q(visit__starts_at=F("starts_at"))
         | ~Q(visit__status__in=COMING)
+        # The source has said since that the appointment is another person's.
+        | ~(Q(visit__patient=F("patient")) | Q(visit__patient=F("patient__merged_into")))
     )
     for which, state in ((met, State.DONE), (over, State.OUTDATED)):
         for request in open_ones.filter(which):

@@ -26,6 +26,7 @@ LOCK = 0x70617374  # "past", the first half of the advisory lock's key; the id o
 LONGEST = 731  # days: two years
 # Asked for and nobody began: the message or its worker is gone.
 LOST = dt.timedelta(seconds=30)
+EARLIEST = dt.date(1900, 1, 1)  # the API takes no earlier day
 State = Backtest.State
 UNDER_WAY = (State.WAITING, State.RUNNING)
 
@@ -35,7 +36,9 @@ class NotPossible(ValueError):
 
 
 def checked(first_day: dt.date, last_day: dt.date, now: dt.datetime) -> None:
-    """NotPossible for days that do not exist yet, come in the wrong order or are too many."""
+    """NotPossible for days that do not exist yet, come in the wrong order, are too many or before any fact."""
+    if first_day < EARLIEST:
+        raise NotPossible(_("No facts are known from before the year 1900."))
     if last_day < first_day:
         raise NotPossible(_("The last day is before the first."))
     if last_day >= timezone.localdate(now):
