@@ -94,6 +94,14 @@ def _judged(report: Report) -> str:
             "n": wording.number(min(report.whole.treated.n, report.whole.holdout.n)),
             "came": wording.number(report.whole.treated.came + report.whole.holdout.came),
         }
+    return by_chance(report.whole.difference)
+
+
+def by_chance(difference: Interval | None) -> str:
+    """Why nothing is proven, to end a sentence: the interval, or the exact test alone, which is the stricter one where
+    few came."""
+    if difference and difference.excludes_zero:
+        return _("this may be chance: the interval does not hold zero, but the stricter test does not confirm it.")
     return _("this may be chance, the interval holds zero.")
 
 
@@ -172,7 +180,7 @@ def of_pool(found: Pooled | None) -> str:
     }
     said = _("%(campaigns)s: %(difference)s came because of them, %(money)s of income (%(between)s)") % words
     if not found.real:
-        return f"{said} — {_('this may be chance, the interval holds zero.')}"
+        return f"{said} — {by_chance(found.difference)}"
     if found.difference.value < 0:
         return f"{said} — {_('the messages did harm, and this can be believed.')}"
     if found.money.low > 0:

@@ -97,7 +97,7 @@ def _judged(report: RuleReport) -> str:
             "n": wording.number(min(whole.treated.n, whole.holdout.n)),
             "came": wording.number(whole.treated.came + whole.holdout.came),
         }
-    return _("this may be chance, the interval holds zero.")
+    return result_words.by_chance(whole.difference)
 
 
 def _nothing_yet(report: RuleReport) -> str:
