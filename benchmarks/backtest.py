@@ -22,9 +22,11 @@ AS_OF = datetime.date(2026, 11, 22)
 NOW = datetime.datetime(2026, 11, 22, 9, tzinfo=datetime.UTC)
 YEAR = datetime.timedelta(days=364)
 LADDER = ((-7, ["email"]), (-3, ["email", "sms"]), (0, ["sms", "call"]))
-# Name, type, settings, ladder, further fields.
+# Name, type, settings (`HALF_YEARLY`: of one service due again after half a year), ladder, further fields.
+HALF_YEARLY = "half-yearly"
 RULES = (
-    ("recall, ladder of three", "recall", {}, LADDER, {"goal": "service", "holdout_percent": 10}),
+    ("recall, one service", "recall", {"services": HALF_YEARLY}, LADDER, {"goal": "service", "holdout_percent": 10}),
+    ("recall, every service", "recall", {}, LADDER, {"goal": "service", "holdout_percent": 10}),
     ("recall, cooldown, two a day", "recall", {}, LADDER, {"goal": "visit", "cooldown_days": 60, "per_day": 200}),
     ("no-show", "no_show", {}, ((1, ["email", "sms"]), (3, ["call"])), {"goal": "visit"}),
     ("birthday", "birthday", {}, ((0, ["email", "sms"]),), {"goal": "none"}),
@@ -98,9 +100,13 @@ def measure_rule(name: str, code: str, params: dict, ladder: tuple, fields: dict
     """The rule is made for the moment and rolled away; its templates are one text per channel."""
     from django.db import transaction
 
+    from patients.models import Service
     from tests.triggers.making import make_rule, make_step
     from triggers.services.backtest import run
 
+    if params.get("services") == HALF_YEARLY:
+        service = Service.objects.filter(recall_days=180).order_by("pk")[0]
+        params = {**params, "services": [service.pk]}
     marks: list[tuple[int, float]] = []
     with transaction.atomic():
         steps = [make_step(offset, channels=channels) for offset, channels in ladder]

@@ -1,5 +1,5 @@
-"""The back-test is the live run asked later: a month lived through hour by hour, facts arriving as they do, and the
-same month asked about at its end give the same messages, to the same people, at the same moments, or the same reasons.
+"""The back-test is the live run asked later: two weeks lived through hour by hour, facts arriving as they do, and the
+same weeks asked about at its end give the same messages, to the same people, at the same moments, or the same reasons.
 """
 
 import datetime
@@ -22,11 +22,13 @@ from triggers.services.finding import Window, steps_of
 pytestmark = pytest.mark.django_db
 DAY = datetime.timedelta(days=1)
 FIRST = datetime.date(2025, 9, 10)
-LAST = FIRST + 16 * DAY
+LAST = FIRST + 13 * DAY
 NOON = datetime.datetime(2025, 9, 10, 12, tzinfo=datetime.UTC)
 Row = tuple[int, str, int, datetime.datetime | None, str, str]
 # Ten o'clock and midnight in Novosibirsk and in Moscow, in hours of Greenwich.
 CLOCK = (3, 7, 17, 21)
+# Those, and every hour at which a visit begins or is over.
+DAYTIME = (3, *range(7, 19), 21)
 
 
 @pytest.fixture
@@ -141,8 +143,8 @@ RULES: dict[str, tuple[str, tuple[tuple[int, tuple[str, ...]], ...], dict[str, A
     "prescribed return": ("prescribed_return", LADDER, {}, {"goal": "visit"}, CLOCK),
     "missed cycle": ("missed_cycle", AFTER, {}, {"goal": "visit"}, CLOCK),
     "birthday": ("birthday", ((-3, ("email",)), (0, ("email", "sms"))), {}, {"goal": "none"}, CLOCK),
-    "no-show": ("no_show", AFTER, {}, {"goal": "visit"}, range(24)),
-    "review": ("review", ((0, ("email", "sms")),), {}, {"goal": "none"}, range(24)),
+    "no-show": ("no_show", AFTER, {}, {"goal": "visit"}, DAYTIME),
+    "review": ("review", ((0, ("email", "sms")),), {}, {"goal": "none"}, DAYTIME),
 }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from triggers.models import Backtest, TriggerRule
+from triggers.services import fitness
 from triggers.services.backtest.running import run
 from triggers.services.finding import steps_of
 
@@ -47,9 +48,16 @@ def checked(first_day: dt.date, last_day: dt.date, now: dt.datetime) -> None:
         raise NotPossible(_("Two years at most."))
 
 
+def unfit(rule: TriggerRule) -> str:
+    """Why the past cannot be asked about this rule at all, in words, or ""."""
+    return fitness.not_chosen(rule)
+
+
 def ask(rule: TriggerRule, first_day: dt.date, last_day: dt.date, user: Any, now: dt.datetime) -> Backtest:
     """The back-test of these days, handed to a worker when this transaction ends."""
     checked(first_day, last_day, now)
+    if why := unfit(rule):
+        raise NotPossible(why)
     days = {"rule": rule, "first_day": first_day, "last_day": last_day}
     try:
         with transaction.atomic():

@@ -148,9 +148,8 @@ def _from_elsewhere(mine: str, theirs: str, params: dict[str, Any]) -> list[np.n
 def _caps(turns: Sequence[Turn], params: dict[str, Any], policy: Policy) -> Caps:
     """With what campaigns and other rules sent, or have planned, to these people."""
     known: list[dict[int, list[dt.datetime]]] = []
-    for (_mine, theirs), keys in zip(
-        _KEYS, ({turn.reader for turn in turns}, {turn.address for turn in turns}), strict=True
-    ):
+    whose: tuple[set[int | None], ...] = ({turn.reader for turn in turns}, {turn.address for turn in turns})
+    for (_mine, theirs), keys in zip(_KEYS, whose, strict=True):
         moments: dict[int, list[dt.datetime]] = defaultdict(list)
         for key, at in rows(
             f"SELECT {theirs}, {caps.AT} FROM campaigns_message m "
