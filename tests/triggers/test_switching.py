@@ -8,14 +8,16 @@ import pytest
 
 from campaigns import reasons as ledger_reasons
 from campaigns.models import ChannelAccount, Message, Template
+from campaigns.services.consents import erasure
 from patients.models import ChangedPatient, ServiceGroup
 from tests.campaigns.making import NOW, make_message, make_offer, make_patients, make_user, make_visit
+from tests.triggers.ladder_making import fired
 from tests.triggers.making import make_rule, make_step
 from triggers import reasons
 from triggers.models import Firing, FiringStep, TriggerRule
 from triggers.selectors import ladder
 from triggers.selectors.ladder import Draft
-from triggers.services import looking, switching
+from triggers.services import ladders, looking, switching
 from triggers.services.switching import NotAllowed
 
 pytestmark = pytest.mark.django_db
@@ -234,3 +236,17 @@ def test_a_ladder_that_begins_earlier_finds_those_who_are_past_its_beginning() -
     assert looking.look(rule.pk, NOW) == 0
     switching.save_steps(rule, [dataclasses.replace(drafts(rule)[0], offset=0)], "keep", NOW)
     assert looking.look(rule.pk, NOW) == 1
+
+
+def test_whoever_is_forgotten_gets_nothing_more_of_any_ladder() -> None:
+    rule = make_rule("tiny_day", [make_step(0), make_step(2, channels=["sms"])])
+    forgotten, other = make_patients(2)
+    firings = [fired(rule, patient, NOW, NOW + 2 * DAY) for patient in (forgotten, other)]
+    ladders.plan_due(NOW)
+    for _ in range(2):
+        erasure.forget([forgotten.pk], NOW)
+    ladders.plan_due(NOW + 2 * DAY)
+    states = [list(firing.steps.order_by("due_at").values_list("state", "reason")) for firing in firings]
+    assert states == [[("planned", ""), ("skipped", "stopped")], [("planned", ""), ("planned", "")]]
+    assert [Firing.objects.get(pk=firing.pk).state for firing in firings] == ["stopped", "done"]
+    assert list(Message.objects.filter(patient=forgotten).values_list("state", "reason")) == [("cancelled", "gone")]

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from campaigns import reasons as ledger_reasons
@@ -165,17 +166,27 @@ def _made(rule: TriggerRule, draft: Draft, position: int) -> TriggerStep:
     return step
 
 
+def forget(cards: Sequence[int], now: datetime.datetime) -> None:
+    """Whoever asked to be forgotten gets nothing more of any ladder."""
+    _stop(Firing.objects.filter(patient__in=cards), now)
+
+
 def _stop_ladders(rule: TriggerRule, now: datetime.datetime) -> None:
     """Nothing more to anybody who is on it now, nor to those whose last message is planned and not yet handed over."""
-    begun = Firing.objects.filter(rule=rule, state__in=[State.OPEN, State.DONE])
+    _stop(Firing.objects.filter(rule=rule), now)
+
+
+def _stop(firings: QuerySet[Firing], now: datetime.datetime) -> None:
+    begun = firings.filter(state__in=[State.OPEN, State.DONE])
     Message.objects.filter(
         trigger_step__firing__in=begun, state__in=[Message.State.PLANNED, Message.State.DEFERRED]
     ).update(state=Message.State.CANCELLED, reason=ledger_reasons.STOPPED)
     needless.close(CallTask.objects.filter(message__trigger_step__firing__in=begun), CallTask.Closed.STOPPED, now)
-    FiringStep.objects.filter(firing__rule=rule, firing__state=State.OPEN, state__in=_UNDECIDED).update(
+    going_on = firings.filter(state=State.OPEN)
+    FiringStep.objects.filter(firing__in=going_on, state__in=_UNDECIDED).update(
         state=Fate.SKIPPED, reason=reasons.STOPPED
     )
-    Firing.objects.filter(rule=rule, state=State.OPEN).update(state=State.STOPPED, closed_at=now)
+    going_on.update(state=State.STOPPED, closed_at=now)
 
 
 def _held(rule_id: int) -> TriggerRule:

@@ -9,7 +9,7 @@ purpose: consents and refusals with their proof (the clinic has to be able to sh
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
@@ -29,6 +29,15 @@ from campaigns.reasons import GONE
 from patients.models import PORTAL, Feedback, Patient
 
 State = Message.State
+Forgets = Callable[[Sequence[int], dt.datetime], None]
+_others: list[Forgets] = []
+
+
+def also_forget(forgets: Forgets) -> Forgets:
+    """An app above this one has something to end when patients (given by their cards) are forgotten."""
+    if forgets not in _others:
+        _others.append(forgets)
+    return forgets
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,8 @@ def forget(patient_ids: Sequence[int], now: dt.datetime) -> Forgotten:
         about = Message.objects.filter(Q(patient__in=cards) | Q(recipient__in=cards))
         ids = about.values("pk")
         cancelled = about.filter(state__in=[State.PLANNED, State.DEFERRED]).update(state=State.CANCELLED, reason=GONE)
+        for forgets in _others:
+            forgets(cards, now)
         tasks = CallTask.objects.filter(Q(patient__in=cards) | Q(message__in=ids))
         CallAttempt.objects.filter(task__in=tasks.values("pk")).update(note="")
         tasks.filter(done_at__isnull=True).update(done_at=now)
