@@ -98,12 +98,7 @@ class _Shown:
 def _message(found: CaughtMessage) -> Message | None:
     if not found.message_id:
         return None
-    return (
-        Message.objects.filter(pk=found.message_id)
-        .select_related("patient")
-        .prefetch_related("events")
-        .first()
-    )
+    return Message.objects.filter(pk=found.message_id).select_related("patient").prefetch_related("events").first()
 
 
 def _looks() -> list[tuple[str, str]]:

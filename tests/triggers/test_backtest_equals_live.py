@@ -85,9 +85,12 @@ def lived(rule: TriggerRule, hours: Sequence[int]) -> list[Row]:
                 Visit.objects.bulk_update(arrived, ["created_at"])
                 VisitItem.objects.bulk_create(item for visit in arrived for item in items[visit.pk])
             fire(moment)
-            if moment > window.until and not FiringStep.objects.filter(
-                state="waiting", firing__rule=rule, firing__first_due__lte=window.until
-            ).exists():
+            if (
+                moment > window.until
+                and not FiringStep.objects.filter(
+                    state="waiting", firing__rule=rule, firing__first_due__lte=window.until
+                ).exists()
+            ):
                 break
         moment += datetime.timedelta(hours=1)
     assert not TriggerRule.objects.exclude(error="").exists()
