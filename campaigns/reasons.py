@@ -20,7 +20,7 @@ REASONS = {
     GONE: _("the card was deleted or merged"),
     OTHER_BRANCH: _("belongs to another branch"),
     MINOR: _("a child without a guardian on record"),
-    NO_ADDRESS: _("no address on the channels of the campaign"),
+    NO_ADDRESS: _("no address on the channels"),
     NO_CONSENT: _("has not agreed to advertising"),
     SUPPRESSED_ADDRESS: _("the address is suppressed: it bounced, complained or unsubscribed"),
     GOAL_MET: _("has booked already"),

@@ -15,6 +15,8 @@ from patients import wording
 from segmentation.reports.pictures import Column, Picture
 
 EVENTS = ("delivered", "opened", "clicked", "bounced", "complained", "unsubscribed", "outcome")
+GOAL = 5  # the column of `groups`
+LEAST_COST = 1_000  # ₽
 
 
 class Compared(Protocol):
@@ -69,7 +71,9 @@ def _came_tile(whole: Estimate) -> dict[str, Any]:
 
 
 def _cost_tile(whole: Estimate) -> dict[str, Any]:
-    back = None if whole.money_rough else whole.returned
+    """What a rouble brought is said when it may be believed, and of a sum worth dividing by."""
+    proven = whole.money is not None and whole.money.excludes_zero and not whole.money_rough
+    back = whole.returned if proven and whole.treated.cost >= LEAST_COST else None
     of = ""
     if back:
         of = _("%(each)s of extra income per ₽ (%(between)s)") % {
@@ -95,8 +99,8 @@ def _promo_tiles(report: Compared) -> list[dict[str, Any]]:
 
 
 # --- Tables -----------------------------------------------------------------------------------------------------
-def groups(report: Compared) -> Picture:
-    """Treated and hold-out side by side."""
+def groups(report: Compared, *, with_goal: bool = True) -> Picture:
+    """Treated and hold-out side by side. Without a target of its own the goal is to come: the column says it twice."""
     rows = [_group_row(_("Written to"), report.whole.treated, report.facts, report.only_ended)]
     if report.whole.holdout.n:
         rows.append(_group_row(_("Hold-out"), report.whole.holdout, report.holdout, report.only_ended))
@@ -105,6 +109,8 @@ def groups(report: Compared) -> Picture:
         (_("Visits"), "number"), (_("For the goal"), "number"), (_("Paid"), "number"), (_("Income"), "money"),
         (_("Per patient"), "money"),
     ]  # fmt: skip
+    if not with_goal:
+        columns, rows = [*columns[:GOAL], *columns[GOAL + 1 :]], [[*row[:GOAL], *row[GOAL + 1 :]] for row in rows]
     return Picture(key="groups", title=_("Both groups"), columns=columns, rows=rows)
 
 

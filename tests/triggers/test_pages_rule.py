@@ -1,20 +1,22 @@
 """The page of a rule and the people behind its numbers."""
 
 import datetime as dt
+import zoneinfo
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import formats, timezone, translation
 
 from campaigns.models import Message
-from tests.campaigns.making import make_patients
+from tests.campaigns.making import make_branch, make_patients
 from tests.triggers.making import make_rule, make_step
 from tests.triggers.test_pages_counts import ladder
 from tests.triggers.test_pages_map import counted, reader, result, text_of
-from triggers.models import TriggerRule
-from triggers.selectors import firings
+from triggers.models import Firing, TriggerRule
+from triggers.reports import rule_page
+from triggers.selectors import counts, firings
 from triggers.services import counting
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +62,7 @@ def test_people_are_shown_only_to_those_who_may_see_firings_and_patients(rule: T
     assert client.get(reverse("trigger_firings", args=[rule.pk])).status_code == 403
     shown = text_of(client, reverse("trigger", args=[rule.pk]))
     assert reverse("trigger_firings", args=[rule.pk]) not in shown
-    assert "What it has brought" not in shown and "result-line" not in shown
+    assert "What the rule has brought" not in shown and "result-line" not in shown
 
 
 def test_a_rule_that_is_not_there_is_not_found() -> None:
@@ -94,6 +96,25 @@ def test_why_not_counts_messages_and_leaves_the_hold_out_aside(rule: TriggerRule
     assert '<span class="part-number">2 ' in card
 
 
+def test_what_was_not_sent_is_one_number_on_the_whole_page(rule: TriggerRule) -> None:
+    """Two refused and two too soon; the two turns of the hold-out stand in a column of their own."""
+    volume = counts.volumes(timezone.localdate() - 30 * DAY)[rule.pk]
+    assert (volume.left_out, volume.held_out) == (4, 2)
+    assert sum(line.number for line in rule_page.why_not(volume)) == volume.left_out
+    lines = rule_page.step_lines(list(rule.steps.all()), volume)
+    assert [(line.tally.left_out, line.tally.held_out) for line in lines] == [(2, 1), (2, 1)]
+    days = counts.days(rule.pk, timezone.localdate() - 30 * DAY, timezone.localdate())
+    assert (sum(day.left_out for day in days), sum(day.held_out for day in days)) == (4, 2)
+    assert 'data-label="Hold-out">1</td>' in page(rule)
+
+
+def test_a_call_is_not_delivered_or_clicked() -> None:
+    rule = make_rule("birthday", [make_step(0, channels=["call"])])
+    counted(rule, 5)
+    counted(rule, 5, kind="step", state="sent", step=rule.steps.get())
+    assert '<td class="is-number" data-label="Delivered">—</td>' in page(rule)
+
+
 def test_the_ladder_is_a_file_and_so_are_the_days(rule: TriggerRule) -> None:
     client: Any = reader("owner")
     url = reverse("trigger", args=[rule.pk])
@@ -119,7 +140,7 @@ def test_few_people_are_called_a_small_sample_and_told_when_there_will_be_enough
     result(rule, "treated", 60, 15)
     result(rule, "holdout", 12, 2)
     shown = page(rule)
-    assert "Only 12 patients: treat with care." in shown
+    assert "Only 12 patients in the smaller group: treat with care." in shown
     assert "too few to tell" in shown and "At today's pace" in shown.replace("&#x27;", "'")
 
 
@@ -158,6 +179,14 @@ def test_steps_retired_since_keep_their_numbers() -> None:
     assert "an earlier ladder" in page(rule)
 
 
+def test_results_without_a_hold_out_or_a_target_say_nothing_twice(rule: TriggerRule) -> None:
+    result(rule, "treated", 60, 15)
+    assert 'id="groups"' not in page(rule)
+    result(rule, "holdout", 40, 5)
+    groups = page(rule).split('id="groups"')[1]
+    assert "For the goal" not in groups.split("</section>")[0]
+
+
 # --- The people -------------------------------------------------------------------------------------------------
 def test_people_are_listed_with_what_became_of_every_message(rule: TriggerRule) -> None:
     shown = people(rule)
@@ -165,6 +194,29 @@ def test_people_are_listed_with_what_became_of_every_message(rule: TriggerRule) 
         assert name in shown
     assert "not sent: has not agreed to advertising" in shown
     assert "skipped: belongs to the hold-out" in shown
+
+
+def test_times_are_those_of_the_branch(rule: TriggerRule) -> None:
+    far = make_branch("Novosibirsk", "Asia/Novosibirsk")
+    Firing.objects.update(branch=far)
+    at = Firing.objects.get(state="open").first_due.astimezone(zoneinfo.ZoneInfo("Asia/Novosibirsk"))
+    with translation.override("en"):
+        said = formats.date_format(at, "SHORT_DATETIME_FORMAT")
+    assert f">{said}</time>" in people(rule)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("quiet_hours", "waits for the morning"), ("daily_limit", "waits for the next day"), ("", "is on its way")],
+)
+def test_a_ladder_that_is_decided_says_that_its_last_message_still_waits(reason: str, said: str) -> None:
+    rule = make_rule("birthday")
+    (patient,) = make_patients(1)
+    ladder(rule, patient, NOW - DAY, "done", [("planned", "planned", reason)])
+    assert f"Decided; the last message {said}" in people(rule)
+    Message.objects.update(state="sent", sent_at=NOW)
+    shown = people(rule)
+    assert "Decided;" not in shown and "Ended" in shown
 
 
 def test_a_state_and_a_reason_narrow_the_list(rule: TriggerRule) -> None:

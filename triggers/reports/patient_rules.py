@@ -20,9 +20,10 @@ _ICONS = {
 
 @dataclass(frozen=True)
 class Turn:
-    """One message: when it falls due, and what became of it."""
+    """One message: when it falls due (`at`: by the clock of the branch), and what became of it."""
 
     due_at: dt.datetime
+    at: str
     words: str
     sent: bool
     marks: list[Mark]
@@ -63,7 +64,7 @@ def decision(found: Decision) -> Told:
     if found.firings:
         last = found.firings[0]
         occasions = [
-            Occasion(rule_words.of_firing(firing), _about(firing), [_turn(step) for step in firing.told])  # type: ignore[attr-defined]
+            Occasion(rule_words.of_firing(firing, firing.told), _about(firing), [_turn(step) for step in firing.told])  # type: ignore[attr-defined]
             for firing in found.firings
         ]
         return Told(found.rule, _ICONS[State(last.state)], occasions[0].words, occasions)
@@ -79,8 +80,11 @@ def _why(found: Decision) -> str:
     if found.fits:
         if not found.rule.enabled:
             return _("The conditions hold today; the rule is off.")
-        return _("The conditions hold today: a message goes as soon as its day comes, unless it came before the rule "
-                 "was switched on.")  # fmt: skip
+        if found.time == "ahead":
+            return _("The conditions hold today: a message goes as soon as its day comes.")
+        if found.time == "past":
+            return _("The conditions hold, but the time of its messages is long past: nothing will be sent about it.")
+        return _("The conditions hold today, yet nothing is planned: a message goes only if it falls due later.")
     return _("Has not found this patient: as of now not every condition holds.")
 
 
@@ -93,4 +97,5 @@ def _about(firing: Firing) -> str:
 def _turn(step: FiringStep) -> Turn:
     sent = bool(step.message and step.message.state == "sent" and step.state == FiringStep.State.PLANNED)
     channel = [step.message.channel] if step.message and step.message.channel else step.step.channels
-    return Turn(step.due_at, rule_words.of_step(step), sent, marks(channel), step.firing.rule, _about(step.firing))
+    at = rule_words.moment_at(step.due_at, step.firing.branch)
+    return Turn(step.due_at, at, rule_words.of_step(step), sent, marks(channel), step.firing.rule, _about(step.firing))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
-from campaigns.models import MessageEvent
+from campaigns.models import Channel, MessageEvent
 from patients import wording
 from segmentation.reports.pictures import Column, Picture
 from triggers import reasons
@@ -58,15 +58,14 @@ class StepLine:
     tally: Tally
     retired: bool
     templates: list[str]
+    only_calls: bool = False
 
     @property
-    def left_out(self) -> int:
-        return sum(self.tally.by_state.values()) - self.tally.sent - self.tally.to_come
-
-    @property
-    def events(self) -> list[tuple[str, str, int, float | None]]:
-        """(kind, its name, how many messages, share of what was sent)."""
+    def events(self) -> list[tuple[str, str, int | None, float | None]]:
+        """(kind, its name, how many messages, share of what was sent); None: a call is not delivered or clicked."""
         sent, labels = self.tally.sent, dict(MessageEvent.Kind.choices)
+        if self.only_calls:
+            return [(kind, str(labels[kind]).capitalize(), None, None) for kind in EVENTS]
         counted = [(kind, self.tally.events.get(kind, 0)) for kind in EVENTS]
         return [
             (kind, str(labels[kind]).capitalize(), number, number / sent if sent else None) for kind, number in counted
@@ -103,6 +102,7 @@ def step_lines(steps: Sequence[TriggerStep], volume: Volume) -> list[StepLine]:
         StepLine(
             step.position, words.when(step), marks(step.channels), volume.steps.get(step.pk, Tally()),
             step.retired_at is not None, [str(row.template) for row in step.templates.all()],
+            set(step.channels) == {Channel.CALL},
         )
         for step in (*in_use, *retired)
     ]  # fmt: skip
@@ -113,11 +113,13 @@ def ladder_table(lines: Sequence[StepLine]) -> Picture:
     labels = dict(MessageEvent.Kind.choices)
     columns: list[Column] = [
         (_("Message"), "text"), (_("Channels"), "text"), (_("To come"), "number"), (_("Not sent"), "number"),
-        (_("Sent"), "number"), *((str(labels[kind]).capitalize(), "number") for kind in EVENTS), (_("Cost"), "money"),
+        (_("Hold-out"), "number"), (_("Sent"), "number"),
+        *((str(labels[kind]).capitalize(), "number") for kind in EVENTS), (_("Cost"), "money"),
     ]  # fmt: skip
     rows = [
         [
-            line.when, " → ".join(mark.name for mark in line.marks), line.tally.to_come, line.left_out, line.tally.sent,
+            line.when, " → ".join(mark.name for mark in line.marks), line.tally.to_come, line.tally.left_out,
+            line.tally.held_out, line.tally.sent,
             *(number for _kind, _name, number, _share in line.events), round(line.tally.cost, 2),
         ]
         for line in lines
@@ -136,12 +138,12 @@ def per_day(found: Sequence[Day], today: dt.date) -> Picture:
     return Picture(
         key="days",
         title=_("Messages day by day"),
-        note=_("By the day they fall due; what was not sent has its reason above"),
+        note=_("By the day they fall due; what was not sent has its reason above. The hold-out is aside"),
         columns=[
             (_("Day"), "date"), (_("Occasions"), "number"), (_("Sent"), "number"), (_("To come"), "number"),
-            (_("Not sent"), "number"),
+            (_("Not sent"), "number"), (_("Hold-out"), "number"),
         ],
-        rows=[[day.day, day.found, day.sent, day.to_come, day.left_out] for day in reversed(shown)],
+        rows=[[day.day, day.found, day.sent, day.to_come, day.left_out, day.held_out] for day in reversed(shown)],
         config={
             "kind": "time",
             "stack": True,

@@ -1,8 +1,9 @@
 """What became of the messages and the occasions of a rule, in words."""
 
 import datetime as dt
+from collections.abc import Iterable
 
-from django.utils import timezone
+from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -11,15 +12,20 @@ from campaigns import reasons as of_messages
 from campaigns.attribution import Verdict
 from campaigns.models import Message
 from campaigns.reports import result_words
+from campaigns.selectors.call_origins import zone_of
 from patients import wording
+from patients.models import Branch
 from triggers import reasons
 from triggers.models import Firing, FiringStep
+from triggers.selectors.of_patient import to_come
 from triggers.selectors.rule_results import RuleReport
 
 # State of a firing -> (label, what it means, tone of its bar), in the order of the page.
 FIRINGS: dict[str, tuple[Promise, Promise, str]] = {
     "open": (gettext_lazy("Going on"), gettext_lazy("Messages are still to come."), "main"),
-    "done": (gettext_lazy("Ended"), gettext_lazy("Every message was sent or decided against."), "good"),
+    "done": (
+        gettext_lazy("Ended"), gettext_lazy("Every message was sent, is on its way, or was decided against."), "good"
+    ),
     "holdout": (gettext_lazy("Hold-out"), gettext_lazy("Chosen by chance; get nothing, to compare with."), "hold"),
     "cooldown": (gettext_lazy("Too soon"), gettext_lazy("The rule had written to them shortly before."), "quiet"),
     "withdrawn": (
@@ -28,10 +34,6 @@ FIRINGS: dict[str, tuple[Promise, Promise, str]] = {
     "late": (gettext_lazy("Too late"), gettext_lazy("Became known when no message was of use any more."), "warn"),
     "stopped": (gettext_lazy("Stopped"), gettext_lazy("Ended by a person."), "quiet"),
 }  # fmt: skip
-
-
-# Words of the ledger that speak of a campaign.
-_OF_RULES = {of_messages.NO_ADDRESS: gettext_lazy("no address on the channels of the message")}
 
 
 def fate(state: str, reason: str) -> str:
@@ -56,7 +58,7 @@ def _state_label(state: str) -> str | Promise:
 
 def reason_words(code: str) -> str:
     """A reason of a step or of a row of the ledger; "" for none."""
-    for known in (_OF_RULES, reasons.REASONS, of_messages.REASONS):
+    for known in (reasons.REASONS, of_messages.REASONS):
         if code in known:
             return str(known[code])
     return code
@@ -69,8 +71,8 @@ def headline(report: RuleReport) -> str:
         return _nothing_yet(report)
     if whole.verdict == Verdict.NO_HOLDOUT:
         return _(
-            "%(share)s of %(patients)s came within %(days)s. There is no hold-out, so nobody can say how many of them "
-            "would have come anyway: nothing is proven."
+            "%(share)s came within %(days)s (written to: %(patients)s). There is no hold-out, so nobody can say how "
+            "many of them would have come anyway: nothing is proven."
         ) % {
             "share": wording.share(whole.treated.share, 1), "patients": wording.patients_count(whole.treated.n),
             "days": wording.days(report.rule.window_days),
@@ -122,21 +124,39 @@ def sufficient(report: RuleReport) -> str:
 
 
 def small_sample(report: RuleReport) -> str:
-    """The number of people in the smaller group, when it is small; else ""."""
+    """A warning, when the smaller group is small; else ""."""
     fewest = min(report.whole.treated.n, report.whole.holdout.n)
     if report.whole.verdict in (Verdict.NOTHING_YET, Verdict.NO_HOLDOUT) or fewest >= 30:
         return ""
-    return wording.patients_count(fewest)
+    return _("Only %(patients)s in the smaller group: treat with care.") % {"patients": wording.patients_count(fewest)}
 
 
 def occasions(number: int) -> str:
     return ngettext("%(n)s occasion", "%(n)s occasions", number) % {"n": wording.number(number)}
 
 
-def of_firing(firing: Firing) -> str:
-    """What became of an occasion: its state with what it means."""
+def state_of(firing: Firing, steps: Iterable[FiringStep]) -> tuple[str, str]:
+    """(label, what it means). Of a ladder that is decided a message may still lie in the ledger, for the morning."""
     label, meaning, _tone = FIRINGS[firing.state]
-    return f"{label}. {meaning}"
+    waiting = [step.message for step in steps if step.message and to_come(step)]
+    if firing.state != Firing.State.DONE or not waiting:
+        return str(label), str(meaning)
+    last = max(waiting, key=lambda message: message.due_at)
+    if last.reason == of_messages.QUIET_HOURS:
+        return _("Decided; the last message waits for the morning"), ""
+    if last.reason == of_messages.DAILY_LIMIT:
+        return _("Decided; the last message waits for the next day"), ""
+    return _("Decided; the last message is on its way"), ""
+
+
+def of_firing(firing: Firing, steps: Iterable[FiringStep]) -> str:
+    """What became of an occasion: its state with what it means."""
+    return ". ".join(filter(None, state_of(firing, steps)))
+
+
+def moment_at(moment: dt.datetime, branch: Branch | None) -> str:
+    """A moment by the clock of the branch, of the clinic when there is none."""
+    return formats.date_format(moment.astimezone(zone_of(branch)), "SHORT_DATETIME_FORMAT")
 
 
 def day_of(moment: dt.datetime) -> str:

@@ -8,11 +8,13 @@ from decimal import Decimal
 
 from django.db.models import Sum
 
+from triggers import reasons
 from triggers.models import RuleCount
 
 Kind = RuleCount.Kind
 SENT = ("sent", "unknown")
 TO_COME = ("waiting", "planned", "deferred", "sending")
+COUNTED = ("found", "sent", "to_come", "left_out", "held_out")
 
 
 @dataclass
@@ -33,6 +35,16 @@ class Tally:
     def to_come(self) -> int:
         return sum(self.by_state.get(state, 0) for state in TO_COME)
 
+    @property
+    def held_out(self) -> int:
+        """Turns of the hold-out: nobody decided against them, they are there to compare with."""
+        return sum(number for (_state, reason), number in self.by_reason.items() if reason == reasons.HOLDOUT)
+
+    @property
+    def left_out(self) -> int:
+        """What was decided against."""
+        return sum(self.by_state.values()) - self.sent - self.to_come - self.held_out
+
 
 @dataclass
 class Volume(Tally):
@@ -48,13 +60,14 @@ class Volume(Tally):
 
 @dataclass(frozen=True)
 class Day:
-    """Messages that fell due on a day: sent, to come, and what was decided against."""
+    """Messages that fell due on a day: sent, to come, what was decided against, and turns of the hold-out."""
 
     day: dt.date
     found: int
     sent: int
     to_come: int
     left_out: int
+    held_out: int = 0
 
 
 def volumes(
@@ -88,16 +101,18 @@ def days(rule_id: int, first: dt.date, last: dt.date) -> list[Day]:
     """Every day of the period, also those on which nothing fell. One query."""
     rows = RuleCount.objects.filter(rule=rule_id, day__gte=first, day__lte=last).exclude(kind=Kind.EVENT)
     by_day: dict[dt.date, Mapping[str, int]] = defaultdict(lambda: defaultdict(int))
-    for day, kind, state, number in rows.values_list("day", "kind", "state").annotate(n=Sum("number")):
-        counted = "found" if kind == Kind.FIRING else _sort(state)
+    for day, kind, state, reason, number in rows.values_list("day", "kind", "state", "reason").annotate(
+        n=Sum("number")
+    ):
+        counted = "found" if kind == Kind.FIRING else _sort(state, reason)
         by_day[day][counted] += number  # type: ignore[index]
     period = [first + dt.timedelta(days=n) for n in range((last - first).days + 1)]
-    return [
-        Day(day, *(by_day[day].get(name, 0) for name in ("found", "sent", "to_come", "left_out"))) for day in period
-    ]
+    return [Day(day, *(by_day[day].get(name, 0) for name in COUNTED)) for day in period]
 
 
-def _sort(state: str) -> str:
+def _sort(state: str, reason: str) -> str:
+    if reason == reasons.HOLDOUT:
+        return "held_out"
     if state in SENT:
         return "sent"
     return "to_come" if state in TO_COME else "left_out"

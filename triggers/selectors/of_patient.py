@@ -1,19 +1,23 @@
 """One patient and the rules: what is still to come, what every rule has decided, and why it has not found them."""
 
 import datetime as dt
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Literal
 
 from django.db import connection
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from campaigns.models import Message
 from segmentation.models import Membership
 from triggers import rule_types
-from triggers.models import Firing, FiringStep, TriggerRule
+from triggers.models import Firing, FiringStep, TriggerRule, Unit
 from triggers.rule_types import Clause
+from triggers.selectors import ladder
 from triggers.selectors import rules as rows
 
 RECENT = dt.timedelta(days=365)
@@ -35,6 +39,7 @@ class Decision:
     outside: list[Clause] = field(default_factory=list)
     asked: bool = False
     broken: bool = False
+    time: Literal["ahead", "past", ""] = ""  # when its messages about what the clauses tell fall due, where known
 
     @property
     def conditions(self) -> list[Clause]:
@@ -95,7 +100,7 @@ def to_come(step: FiringStep) -> bool:
 def _firings(patient_id: int, now: dt.datetime) -> dict[int, list[Firing]]:
     """The firings of a year by rule, the latest first, each with its steps (`told`). Two queries."""
     recent = Firing.objects.filter(Q(first_due__gte=now - RECENT) | Q(state="open"), patient=patient_id)
-    firings = list(recent.select_related("rule", "service", "visit").order_by("-first_due", "-pk")[:LADDERS])
+    firings = list(recent.select_related("rule", "service", "visit", "branch").order_by("-first_due", "-pk")[:LADDERS])
     steps = FiringStep.objects.filter(firing__in=firings).select_related("step", "message").order_by("due_at", "pk")
     by_firing: dict[int, list[FiringStep]] = defaultdict(list)
     for step in steps:
@@ -122,7 +127,24 @@ def explained(rule: TriggerRule, patient_id: int, now: dt.datetime) -> Decision:
         decision.broken = True
         return decision
     decision.outside = list(_outside(rule, patient_id))
+    if decision.fits:
+        decision.time = _time(rule, [clause.anchor for clause in decision.clauses if clause.anchor], now)
     return decision
+
+
+def _time(rule: TriggerRule, anchors: list[dt.date], now: dt.datetime) -> Literal["ahead", "past", ""]:
+    """Whether the first message is still to come, or even the last has lost its use; to a day, as branches have clocks
+    of their own."""
+    steps = ladder.current(rule)
+    if not anchors or not steps:
+        return ""
+    today = timezone.localdate(now)
+    offsets = [step.offset if step.unit == Unit.DAY else step.offset / 24 for step in steps]
+    if any(anchor + dt.timedelta(days=math.floor(min(offsets))) > today for anchor in anchors):
+        return "ahead"
+    useful = max(offset + step.useful_hours / 24 for offset, step in zip(offsets, steps, strict=True))
+    over = dt.timedelta(days=math.ceil(useful) + 1)
+    return "past" if all(anchor + over < today for anchor in anchors) else ""
 
 
 def _outside(rule: TriggerRule, patient_id: int) -> Iterable[Clause]:

@@ -16,13 +16,15 @@ from campaigns.reports import results as result_pictures
 from patients import wording
 from patients.access import requires
 from patients.models import Branch
+from segmentation.reports.pictures import Picture
 from segmentation.views.files import picture_file
 from triggers import rule_types
-from triggers.models import Goal, TriggerRule
+from triggers.models import Firing, Goal, TriggerRule
 from triggers.reports import communication_map, rule_page, rule_words
 from triggers.selectors import counts, firings, rule_results, words
 from triggers.selectors import rules as rows
 from triggers.selectors.firings import PERIODS, FiringFilter, period_of
+from triggers.selectors.rule_results import RuleReport
 from triggers.selectors.rules import RuleFilter
 
 
@@ -60,7 +62,8 @@ def triggers(request: HttpRequest) -> HttpResponseBase:
 
 
 def _map_filters(asked: RuleFilter) -> list[dict[str, Any]]:
-    states = [("", pgettext("rules", "all")), (rows.ON, _("switched on")), (rows.OFF, _("switched off")),
+    states = [("", pgettext("rules", "all")), (rows.ON, pgettext("rule", "on")),
+              (rows.OFF, pgettext("rule", "off")),
               (rows.ARCHIVED, _("archived"))]  # fmt: skip
     return [
         {"name": "state", "label": _("State"), "kind": "select", "value": asked.state, "options": states},
@@ -93,7 +96,7 @@ def trigger(request: HttpRequest, pk: int) -> HttpResponseBase:
     ladder = rule_page.ladder_table(lines)
     may_see_results = request.user.has_perm("triggers.view_ruleresult")
     report = rule_results.report(rule) if may_see_results else None
-    groups = result_pictures.groups(report) if report and report.whole.treated.n else None
+    groups = _groups(report) if report else None
     answer = picture_file(request, [days, ladder, *([groups] if groups else [])], today)
     if answer:
         return answer
@@ -127,6 +130,13 @@ def trigger(request: HttpRequest, pk: int) -> HttpResponseBase:
     return render(request, "triggers/rule.html", context)
 
 
+def _groups(report: RuleReport) -> Picture | None:
+    """Both groups side by side: a group alone says no more than its tile."""
+    if not report.whole.treated.n or not report.whole.holdout.n:
+        return None
+    return result_pictures.groups(report, with_goal=report.rule.goal in (Goal.SERVICE, Goal.GROUP))
+
+
 def _rule(pk: int) -> TriggerRule:
     found = TriggerRule.objects.select_related("goal_group", "created_by").prefetch_related(
         "include__segmentation", "exclude__segmentation", "branches", "steps__templates__template"
@@ -147,7 +157,9 @@ def _facts(rule: TriggerRule) -> list[tuple[str, str]]:
         (_("Whom"), ", ".join(include) or _("everybody whom it finds")),
         (_("Never"), ", ".join(exclude)),
         (_("Branches"), ", ".join(branches)),
-        (_("Stops when there is"), goal),
+        (_("Stops early"), _("never: every message is sent"))
+        if rule.goal == Goal.NONE
+        else (_("Stops when there is"), goal),
         (_("Hold-out"), wording.share(rule.holdout_percent / 100) if rule.holdout_percent else _("none")),
         (_("Not again within"), wording.days(rule.cooldown_days) if rule.cooldown_days else ""),
         (_("New ladders a day at a branch"), _load(rule)),
@@ -192,8 +204,7 @@ def trigger_firings(request: HttpRequest, pk: int) -> HttpResponse:
         "rule": rule,
         "title": _people_title(asked),
         "page": page,
-        "rows": [{"firing": firing, "state": rule_words.FIRINGS[firing.state][0], "steps": _fates(firing)}
-                 for firing in page.rows],
+        "rows": [_row(firing) for firing in page.rows],
         "one_branch": Branch.objects.count() < 2,
         "filters": _people_filters(asked, volume),
         "next_url": _address(request, after=page.after) if page.after else "",
@@ -202,10 +213,17 @@ def trigger_firings(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "triggers/people.html", context)
 
 
-def _fates(firing: Any) -> list[dict[str, Any]]:
+def _row(firing: Firing) -> dict[str, Any]:
+    state, _meaning = rule_words.state_of(firing, firing.steps.all())
+    return {"firing": firing, "state": state, "steps": _fates(firing)}
+
+
+def _fates(firing: Firing) -> list[dict[str, Any]]:
+    """By the clock of the branch, as the messages go."""
     return [
         {
             "due_at": step.due_at,
+            "at": rule_words.moment_at(step.due_at, firing.branch),
             "sent": step.message is not None and step.message.state == "sent",
             "words": rule_words.of_step(step),
             "marks": communication_map.marks([step.message.channel] if step.message and step.message.channel else []),
