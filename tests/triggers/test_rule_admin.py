@@ -322,6 +322,11 @@ def test_who_would_get_it_today_is_named_and_nothing_is_sent(
     assert [row["patient"] for row in page.context["rows"]] == [told, silent]
     assert [row["written"] for row in page.context["rows"]] == [True, False]
     assert not Firing.objects.exists() and not Message.objects.exists()
+    # Nobody has chosen its services: whom it is about is not known, and no list is made up.
+    TriggerRule.objects.filter(pk=rule.pk).update(params={"choose": ["гигиена"]})
+    page = admin.get(url("today", rule))
+    assert "found" not in page.context and told.last_name not in page.content.decode()
+    assert "гигиена" in page.content.decode()
 
 
 def test_every_message_comes_to_oneself_marked_as_a_test(admin: Client) -> None:

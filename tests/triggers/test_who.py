@@ -8,7 +8,7 @@ from campaigns.models import Message
 from patients.models import Branch
 from tests.campaigns.making import NOW, make_branch, make_message, make_patients, make_visit, policy
 from tests.triggers.making import fire, make_rule, make_step
-from triggers.models import Firing, TriggerRule
+from triggers.models import Firing, FiringStep, TriggerRule
 from triggers.services import who
 
 pytestmark = pytest.mark.django_db
@@ -80,3 +80,30 @@ def test_only_the_first_are_named_and_nothing_is_written() -> None:
 def test_of_nobody_and_of_a_rule_without_messages_it_says_nothing() -> None:
     assert who.today(make_rule("tiny_day"), NOW) == who.Who()
     assert who.today(TriggerRule(rule_type="tiny_day", params={}), NOW) == who.Who()
+
+
+def test_what_was_due_before_the_rule_was_on_or_is_of_no_use_any_more_is_told_as_the_live_run_notes_it() -> None:
+    for hours in (1, 3, 5):
+        make_visit(make_patients(1)[0], NOW - hours * HOUR)
+    steps = [make_step(0, "hour", useful_hours=4), make_step(48, "hour")]
+    rule = make_rule("tiny_moment", steps, on=NOW - 4 * HOUR)
+    found = who.today(rule, NOW)
+    assert sorted(person.outcome for person in found.people) == ["", "", "before_on"]
+    late = who.today(rule, NOW + 2 * HOUR)
+    assert sorted(person.outcome for person in late.people) == ["", "before_on", "late"]
+    fire(NOW + 2 * HOUR)
+    noted = FiringStep.objects.filter(step=steps[0]).select_related("firing")
+    assert {person.patient_id: person.outcome for person in late.people} == {
+        step.firing.patient_id: step.reason for step in noted
+    }
+    # What has gone is not called late in the evening of the same day.
+    assert who.today(rule, NOW + 7 * HOUR).by_outcome == late.by_outcome
+
+
+def test_late_is_late_also_of_a_rule_that_is_off_and_what_is_past_when_it_goes_on_is_told() -> None:
+    early, just = make_patients(2)
+    make_visit(early, NOW - 5 * HOUR)
+    make_visit(just, NOW - HOUR)
+    rule = make_rule("tiny_moment", [make_step(0, "hour", useful_hours=2)], on=None)
+    assert who.today(rule, NOW).by_outcome == {"": 1, "late": 1}
+    assert who.today(rule, NOW, on=NOW).by_outcome == {"before_on": 2}

@@ -98,10 +98,10 @@ class RulePages:
         rule = self._rule(request, pk, "view")
         context: dict[str, Any] = {"title": _("Who would get it today: %(name)s") % {"name": rule}, "rule": rule}
         problems = switching.problems(rule)
-        if not problems or ladder.current(rule):
+        # Without services of its own it would look at everybody's: that list would be of another rule.
+        if ladder.current(rule) and not rule.params.get("choose"):
             found = who.today(rule, timezone.now(), limit=PEOPLE)
-            outcomes = [(_outcome(reason), number) for reason, number in found.by_outcome.items()]
-            context |= {"found": found, "rows": _people(found.people), "outcomes": outcomes}
+            context |= {"found": found, "rows": _people(found.people), "outcomes": _outcomes(found)}
         return self._page(request, "today", {**context, "problems": problems})
 
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -136,7 +136,9 @@ class RulePages:
         if not rule.enabled:
             context["problems"] = switching.problems(rule)
             if not context["problems"]:
-                context["found"] = who.today(rule, timezone.now(), limit=0)
+                now = timezone.now()
+                context["found"] = found = who.today(rule, now, limit=0, on=now)
+                context["outcomes"] = _outcomes(found)
         return self._page(request, "switch", context)
 
     def _switch(self, request: HttpRequest, rule: TriggerRule) -> HttpResponse:
@@ -195,6 +197,10 @@ def _people(people: list[who.Person]) -> list[dict[str, Any]]:
             rows.append({"patient": patient, "steps": steps, "outcome": _outcome(person.outcome),
                          "written": not person.outcome})  # fmt: skip
     return rows
+
+
+def _outcomes(found: who.Who) -> list[tuple[str, int]]:
+    return [(_outcome(reason), number) for reason, number in found.by_outcome.items()]
 
 
 def _outcome(reason: str) -> str:

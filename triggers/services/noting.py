@@ -100,7 +100,7 @@ def _fresh(rule: TriggerRule, steps: Sequence[TriggerStep], sql: str) -> str:
     anchored = rule_types.of(rule.rule_type).anchored
     numbers = range(len(steps))
     dues = "".join(f", {due_sql(step, rule, anchored)} AS due{number}" for number, step in enumerate(steps))
-    whys = "".join(f", {_why(f'due{number}', step)} AS why{number}" for number, step in enumerate(steps))
+    whys = "".join(f", {why_sql(f'due{number}', step)} AS why{number}" for number, step in enumerate(steps))
     alive = " OR ".join(f"why{number} = ''" for number in numbers)
     return f"""SELECT y.*, {alive} AS alive FROM (SELECT x.*{whys} FROM (
             SELECT {", ".join(COLUMNS)}{dues} FROM ({sql}) found
@@ -110,7 +110,8 @@ def _fresh(rule: TriggerRule, steps: Sequence[TriggerStep], sql: str) -> str:
             WHERE f.rule_id = %(n_rule)s AND f.patient_id = y.patient_id AND f.occasion = y.occasion)"""
 
 
-def _why(due: str, step: TriggerStep) -> str:
+def why_sql(due: str, step: TriggerStep) -> str:
+    """SQL of the reason why a step due then is not even asked for, or ''; needs %(n_on)s and %(n_now)s."""
     return (
         f"CASE WHEN {due} < %(n_on)s::timestamptz THEN '{reasons.BEFORE_ON}' "
         f"WHEN {due} + {_useful(step)} <= %(n_now)s THEN '{reasons.LATE}' ELSE '' END"

@@ -1,7 +1,8 @@
 """Who would get the first message of a rule today, and what would become of it: nothing is written by asking.
 
-The same query as the live run, the same order of questions as services.noting and services.ladders: too soon, hold-out,
-goal, gate, caps. The rule is taken as if it had been on all day; places per day are not counted.
+The same query as the live run, the same order of questions as services.noting and services.ladders: too late, too soon,
+hold-out, goal, gate, caps. What was noted already keeps the answer it got. A rule that is off is taken as if it had
+been on all day, unless the moment it goes on is given; places per day are not counted.
 """
 
 import datetime
@@ -41,6 +42,11 @@ class Found(NamedTuple):
     first_due: datetime.datetime
     last_due: datetime.datetime
     due: tuple[datetime.datetime, ...]
+    whys: tuple[str, ...]  # why a step is not even asked for, "" = it is (services.noting)
+
+    @property
+    def alive(self) -> bool:
+        return "" in self.whys
 
 
 class Person(NamedTuple):
@@ -61,15 +67,17 @@ class Who:
     by_outcome: dict[str, int] = field(default_factory=dict)
 
 
-def today(rule: TriggerRule, now: datetime.datetime, limit: int = 50) -> Who:
+def today(
+    rule: TriggerRule, now: datetime.datetime, limit: int = 50, on: datetime.datetime | None = None
+) -> Who:  # fmt: skip
     """Whose first message falls due today, by the clock of their branch; the first `limit` of them, those who would be
-    written to in front."""
+    written to in front. `on`: the moment a rule that is off would be switched on."""
     steps = finding.steps_of(rule)
     if not steps:
         return Who()
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")
-        rows = _of_today(rule, steps, now)
+        rows = _of_today(rule, steps, now, rule.enabled_at if rule.enabled else on)
         outcomes = _outcomes(rule, steps, rows, now)
     people = [
         Person(row.patient_id, row.first_due, row.due, outcome) for row, outcome in zip(rows, outcomes, strict=True)
@@ -78,33 +86,53 @@ def today(rule: TriggerRule, now: datetime.datetime, limit: int = 50) -> Who:
     return Who(len(people), people[:limit], dict(Counter(outcomes).most_common()))
 
 
-def _of_today(rule: TriggerRule, steps: list[TriggerStep], now: datetime.datetime) -> list[Found]:
+def _of_today(
+    rule: TriggerRule, steps: list[TriggerStep], now: datetime.datetime, on: datetime.datetime | None
+) -> list[Found]:  # fmt: skip
     query = finding.found(rule, Window(now - ANY_ZONE, now + ANY_ZONE), steps=steps)
     anchored = rule_types.of(rule.rule_type).anchored
-    dues = ", ".join(finding.due_sql(step, rule, anchored) for step in steps)
+    dues = ", ".join(f"{finding.due_sql(step, rule, anchored)} AS due{n}" for n, step in enumerate(steps))
+    whys = ", ".join(_why(n, step) for n, step in enumerate(steps))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""SELECT {", ".join(finding.COLUMNS)}, {dues} FROM ({query.sql}) x
-            WHERE (first_due AT TIME ZONE zone)::date = (%(w_now)s::timestamptz AT TIME ZONE zone)::date
+            f"""SELECT x.*, {whys} FROM (
+                SELECT {", ".join(finding.COLUMNS)}, {dues} FROM ({query.sql}) found
+                WHERE (first_due AT TIME ZONE zone)::date = (%(n_now)s::timestamptz AT TIME ZONE zone)::date OFFSET 0
+            ) x LEFT JOIN triggers_firing f
+                ON f.rule_id = %(w_rule)s AND f.patient_id = x.patient_id AND f.occasion = x.occasion
             ORDER BY patient_id, first_due, occasion""",
-            {**query.params, "w_now": now},
+            {**query.params, "n_now": now, "n_on": on, "w_rule": rule.pk},
         )
-        width = len(finding.COLUMNS)
-        return [Found._make((*row[:width], tuple(row[width:]))) for row in cursor.fetchall()]
+        width, ends = len(finding.COLUMNS), len(finding.COLUMNS) + len(steps)
+        return [
+            Found._make((*row[:width], tuple(row[width:ends]), tuple(row[ends:]))) for row in cursor.fetchall()
+        ]  # fmt: skip
+
+
+def _why(number: int, step: TriggerStep) -> str:
+    """As it was noted; of what is not noted yet, as it would be now."""
+    return f"""CASE WHEN f.id IS NULL THEN {noting.why_sql(f"due{number}", step)}
+        ELSE coalesce((SELECT noted.reason FROM triggers_firingstep noted
+            WHERE noted.firing_id = f.id AND noted.step_id = {int(step.pk)}
+                AND noted.reason IN ('{reasons.BEFORE_ON}', '{reasons.LATE}')), '') END"""
 
 
 def _outcomes(
     rule: TriggerRule, steps: list[TriggerStep], rows: list[Found], now: datetime.datetime
 ) -> list[str]:  # fmt: skip
-    occasions = [(row.patient_id, row.first_due) for row in rows]
+    first = min(range(len(steps)), key=lambda number: rows[0].due[number]) if rows else 0
+    outcomes = [row.whys[first] for row in rows]
+    # A ladder of which nothing can be sent any more lets nobody rest.
+    alive = [number for number, row in enumerate(rows) if row.alive]
+    occasions = [(rows[number].patient_id, rows[number].first_due) for number in alive]
     before = {} if rule.pk is None else noting.begun(rule, occasions, other_than={row.occasion for row in rows})
-    outcomes = [reasons.COOLDOWN if rests else "" for rests in cooled(occasions, rule.cooldown_days, before)]
+    for number, rests in zip(alive, cooled(occasions, rule.cooldown_days, before), strict=True):
+        outcomes[number] = outcomes[number] or (reasons.COOLDOWN if rests else "")
     for number, row in enumerate(rows):
         if not outcomes[number] and rule.salt and held_out(rule.salt, row.patient_id, rule.holdout_percent):
             outcomes[number] = reasons.HOLDOUT
     for number in _met(rule, rows, _free(outcomes)):
         outcomes[number] = ledger_reasons.GOAL_MET
-    first = min(range(len(steps)), key=lambda number: rows[0].due[number]) if rows else 0
     asked = step_messages.rules_of(rule, steps[first], Policy.load())
     for number, reason in _refused(asked, rows, _free(outcomes), now).items():
         outcomes[number] = reason
