@@ -262,3 +262,18 @@ def _queries() -> Any:
     from django.test.utils import CaptureQueriesContext
 
     return CaptureQueriesContext(connection)
+
+
+@pytest.mark.django_db
+def test_of_a_rule_whose_services_nobody_has_chosen_the_past_cannot_be_asked(client: Client) -> None:
+    rule = story()
+    TriggerRule.objects.filter(pk=rule.pk).update(params={"choose": ["гигиена"]})
+    client.force_login(_user("asker", *ALL))
+    address, days = reverse("backtest_new", args=[rule.pk]), {"first_day": FIRST, "last_day": LAST}
+    shown = client.get(address).content.decode()
+    assert "гигиена" in shown and 'name="first_day"' not in shown
+    answer = client.post(address, days)
+    assert answer.status_code == 422 and "гигиена" in answer.content.decode()
+    assert not Backtest.objects.exists()
+    with pytest.raises(CommandError, match="гигиена"):
+        call_command("backtest", str(rule.pk), "--from", str(FIRST), "--to", str(LAST))

@@ -24,11 +24,18 @@ def problems(rule: TriggerRule, now: dt.datetime | None = None) -> list[str]:
     return list(dict.fromkeys([*_of_rule(rule, kind, today), *_of_ladder(rule, kind, today)]))
 
 
+def not_chosen(rule: TriggerRule) -> str:
+    """A ready rule whose services nobody has chosen yet: until then there is nothing it could look for. Or ""."""
+    if looked_for := rule.params.get("choose"):
+        return _("Choose the services it is about: by “%(words)s” none was found.") % {"words": ", ".join(looked_for)}
+    return ""
+
+
 def _of_rule(rule: TriggerRule, kind: RuleType, today: dt.date) -> Iterator[str]:
     if rule.archived_at:
         yield _("The rule is in the archive.")
-    if looked_for := rule.params.get("choose"):  # a ready rule whose services nobody has chosen yet
-        yield _("Choose the services it is about: by “%(words)s” none was found.") % {"words": ", ".join(looked_for)}
+    if unchosen := not_chosen(rule):
+        yield unchosen
         return
     try:
         kind.clean(rule.params)

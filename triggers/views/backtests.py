@@ -67,10 +67,13 @@ def backtest_new(request: HttpRequest, pk: int) -> HttpResponse:
         if not may_ask:
             return HttpResponse(status=403)
         if form.is_valid():
-            found = asking.ask(rule, form.cleaned_data["first_day"], form.cleaned_data["last_day"], request.user, now)
-            return redirect("backtest", found.pk)
+            days = form.cleaned_data
+            try:
+                return redirect("backtest", asking.ask(rule, days["first_day"], days["last_day"], request.user, now).pk)
+            except asking.NotPossible as problem:
+                form.add_error(None, str(problem))
     context: dict[str, Any] = {
-        "rule": rule, "form": form, "may_ask": may_ask, "earlier": rows.of_rule(rule),
+        "unfit": asking.unfit(rule), "rule": rule, "form": form, "may_ask": may_ask, "earlier": rows.of_rule(rule),
         "type_name": type_name(rule), "sentence": sentence(rule), "steps": ladder(steps_of(rule)),
     }  # fmt: skip
     return render(request, "triggers/backtest_new.html", context, status=422 if form.errors else 200)

@@ -47,6 +47,8 @@ class Command(BaseCommand):
             asking.checked(options["first"], options["last"], now)
         except asking.NotPossible as problem:
             raise CommandError(str(problem)) from None
+        if why := asking.unfit(rule):
+            raise CommandError(why)
         result = run(rule, options["first"], options["last"], now=now)
         if options["csv"]:
             with Path(options["csv"]).open("wb") as target:
