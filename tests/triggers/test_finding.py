@@ -115,3 +115,14 @@ def test_retired_steps_are_steps_no_more() -> None:
     rule = make_rule("tiny_day", [make_step(0), make_step(3)])
     rule.steps.filter(position=1).update(retired_at=at(FIRST))
     assert [step.offset for step in finding.steps_of(rule)] == [3]
+
+
+def test_what_was_over_before_the_card_was_there_is_no_occasion() -> None:
+    due = FIRST + 3 * DAY  # the last message of the ladder, at noon
+    for registered in (None, at(FIRST), at(due, 23), at(due + DAY, 1)):
+        visited(registered_at=registered)
+    ladder = make_rule("tiny_day", [make_step(1), make_step(3)])
+    cards = list(Patient.objects.order_by("pk").values_list("pk", flat=True))
+    # Who is registered in the middle of it gets the rest, and on the day itself the clock does not matter.
+    assert people(ladder) == cards[:3]
+    assert people(make_rule("tiny_day", [make_step(1)])) == cards[:2]

@@ -3,7 +3,8 @@
     occasions of the type ─► the kept card, branch, zone ─► first and last step ─► cut by the first ─► audience
 
 The type is asked for a little more than the stretch; the cut is made here, exactly, by the moment the first step falls
-due. So two stretches side by side give what both together give, and nothing is given twice.
+due. So two stretches side by side give what both together give, and nothing is given twice. Of a patient who
+was registered only on a day after the last message there was no occasion: nobody could have written.
 """
 
 import datetime
@@ -89,7 +90,9 @@ def found(rule: TriggerRule, window: Window, among: str = "", *, steps: Sequence
         SELECT {_distinct(merged)} {", ".join(COLUMNS)} FROM (
             {placed} FROM ({_placed(kind, occasions.sql, merged)}) z OFFSET 0
         ) x
-        WHERE first_due > %(e_after)s AND first_due <= %(e_until)s {conditions}
+        WHERE first_due > %(e_after)s AND first_due <= %(e_until)s
+            AND (registered_at IS NULL OR registered_at <= last_due
+                OR (registered_at AT TIME ZONE zone)::date <= (last_due AT TIME ZONE zone)::date) {conditions}
         {"ORDER BY patient_id, occasion, first_due" if merged else ""}
     """
     return Query(
@@ -133,9 +136,10 @@ def _placed(kind: RuleType, occasions: str, merged: bool) -> str:
         card = """JOIN patients_patient named ON named.id = o.patient_id
             JOIN patients_patient p ON p.id = coalesce(named.merged_into_id, named.id)"""
     return f"""
-        SELECT patient_id, occasion, {anchor} AS anchor_at, since, service_id, visit_id, branch_id, zone FROM (
-            SELECT p.id AS patient_id, o.occasion, o.anchor, o.since, o.service_id, o.visit_id, b.id AS branch_id,
-                coalesce(b.timezone, %(e_home_zone)s) AS zone
+        SELECT patient_id, occasion, {anchor} AS anchor_at, since, service_id, visit_id, branch_id, zone, registered_at
+        FROM (
+            SELECT p.id AS patient_id, p.registered_at, o.occasion, o.anchor, o.since, o.service_id, o.visit_id,
+                b.id AS branch_id, coalesce(b.timezone, %(e_home_zone)s) AS zone
             FROM ({occasions}) o
             {card}
             LEFT JOIN segmentation_metrics x ON x.patient_id = p.id
