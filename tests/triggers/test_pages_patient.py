@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from patients.models import Patient
 from segmentation.models import Segment, Segmentation
-from tests.campaigns.making import make_branch, make_patients
+from tests.campaigns.making import make_branch, make_patients, make_visit
 from tests.triggers.making import make_rule, make_step
 from tests.triggers.test_pages_counts import ladder
 from tests.triggers.test_pages_map import reader, text_of
@@ -95,6 +95,20 @@ def test_segments_and_branches_that_leave_the_patient_out_are_among_the_reasons(
     shown = rules(anna)
     assert "Is in one of the segments: VIP" in shown and "Belongs to one of the branches: Север" in shown
     assert "as of now not every condition holds" in shown
+
+
+def test_nothing_is_promised_about_what_is_long_past_or_over(anna: Patient) -> None:
+    make_visit(anna, NOW - 200 * DAY, "no_show")
+    rule = make_rule("no_show", [make_step(1), make_step(5)])
+    (told,) = of_patient.story(anna.pk, NOW).decisions
+    assert (told.fits, told.time) == (True, "past")
+    assert "the time of its messages is long past" in rules(anna)
+    # While it is due nothing is said of what will be, and before it the message is promised.
+    assert of_patient.explained(rule, anna.pk, NOW - 198 * DAY).time == ""
+    assert of_patient.explained(rule, anna.pk, NOW - 200 * DAY).time == "ahead"
+    make_visit(anna, NOW - 100 * DAY, "completed")
+    assert not of_patient.explained(rule, anna.pk, NOW).fits
+    assert "as of now not every condition holds" in rules(anna)
 
 
 def test_a_rule_that_is_off_is_asked_about_on_demand(anna: Patient) -> None:

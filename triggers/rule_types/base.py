@@ -77,10 +77,12 @@ class Span:
 
 
 class Clause(NamedTuple):
-    """One condition of a rule in words, and whether it holds for a patient at the moment asked about."""
+    """One condition of a rule in words, and whether it holds for a patient at the moment asked about. `anchor`: the day
+    its messages would be counted from."""
 
     sentence: str
     holds: bool
+    anchor: datetime.date | None = None
 
 
 class RuleType(ABC):
@@ -127,6 +129,10 @@ class RuleType(ABC):
         Merged and deleted cards, deleted visits and patients of another audience are left out by the engine or here;
         facts after the moment the first step falls due (`span.known_by`, `span.known_at`) must not matter.
         """
+
+    def stage_for(self, params: Params) -> Stage:
+        """Where a rule with these settings stands on the path; of most types every rule stands at one place."""
+        return self.stage
 
     def withdrawn(self, params: Params) -> str:
         """SQL over `f` (triggers_firing): the occasion is no more, for example because the visit was moved. Asked

@@ -113,7 +113,7 @@ class Birthday(RuleType):
         following = gettext("Next: %(date)s, %(years)s") % {
             "date": date_format(day), "years": ngettext("%(n)s year", "%(n)s years", years) % {"n": years},
         }  # fmt: skip
-        return [Clause(known % {"date": date_format(begun)}, True), Clause(following, years in _years(params))]
+        return [Clause(known % {"date": date_format(begun)}, True), Clause(following, years in _years(params), day)]
 
     def needs(self) -> str:
         if Patient.objects.filter(birth_date__isnull=False).exists():

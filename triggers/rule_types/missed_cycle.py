@@ -80,4 +80,4 @@ def _clause(use: dict[str, Any], today: datetime.date) -> Clause:
     text = gettext("Missed: %(name)s, last time on %(last)s, counts as missed from %(missed)s") % {
         "name": use["name"], "last": date_format(use["came_on"]), "missed": date_format(missed_on),
     }  # fmt: skip
-    return Clause(text, missed_on <= today)
+    return Clause(text, missed_on <= today, missed_on)

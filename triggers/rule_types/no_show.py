@@ -127,7 +127,12 @@ class NoShow(RuleType):
         words = gettext("Did not come on %(day)s") if last.status == "no_show" else gettext(
             "Cancelled the appointment of %(day)s"
         )  # fmt: skip
-        return [Clause(words % told, True)]
+        since = visits.visits_of(patient_id, {}).filter(
+            status=Visit.Status.COMPLETED, starts_at__gt=last.starts_at, starts_at__lte=now
+        )
+        return [
+            Clause(words % told, True, last.starts_on), Clause(gettext("Has not come since"), not since.exists()),
+        ]  # fmt: skip
 
     def needs(self) -> str:
         gone = [Visit.Status.NO_SHOW, Visit.Status.CANCELLED]

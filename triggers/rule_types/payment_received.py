@@ -84,7 +84,7 @@ class PaymentReceived(RuleType):
             "amount": visits.money(float(last.amount)),
             "day": date_format(timezone.localtime(last.paid_at), "DATETIME_FORMAT"),
         }
-        return [Clause(gettext("Paid %(amount)s: %(day)s") % told, True)]
+        return [Clause(gettext("Paid %(amount)s: %(day)s") % told, True, timezone.localdate(last.paid_at))]
 
     def needs(self) -> str:
         if Payment.objects.filter(implied=False, deleted_at__isnull=True).exists():

@@ -94,7 +94,11 @@ class PrescribedReturn(RuleType):
             since = since.filter(doctor__specialty=told.doctor.specialty)
         words = {"told": date_format(told.starts_on), "due": date_format(told.return_due_on)}
         return [
-            Clause(gettext("Was asked on %(told)s to come again on %(due)s") % words, told.return_due_on <= today),
+            Clause(
+                gettext("Was asked on %(told)s to come again on %(due)s") % words,
+                told.return_due_on <= today,
+                told.return_due_on,
+            ),
             Clause(gettext("Has not come since"), not since.exists()),
         ]
 

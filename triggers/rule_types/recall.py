@@ -78,4 +78,4 @@ def _clause(use: dict[str, Any], doctor_first: bool, today: datetime.date) -> Cl
     text = gettext("Due again: %(name)s, last time on %(last)s, again on %(due)s") % {
         "name": use["name"], "last": date_format(use["came_on"]), "due": date_format(due),
     }  # fmt: skip
-    return Clause(text, due <= today)
+    return Clause(text, due <= today, due)

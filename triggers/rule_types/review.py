@@ -92,7 +92,7 @@ class Review(RuleType):
             return [Clause(gettext("Has been to the clinic%(services)s") % {"services": visits.of_services(params)},
                            False)]  # fmt: skip
         told = gettext("Was here on %(day)s") % {"day": date_format(last.starts_on, "DATE_FORMAT")}
-        clauses = [Clause(told, True)]
+        clauses = [Clause(told, True, last.starts_on)]
         if days := int(params["answered_days"]):
             since = last.starts_at - datetime.timedelta(days=days)
             answered = Feedback.objects.filter(

@@ -75,7 +75,7 @@ class Welcome(RuleType):
         clauses = [
             Clause(gettext("Registered: %(day)s") % {
                 "day": date_format(timezone.localtime(registered), "DATE_FORMAT") if registered else gettext("unknown")
-            }, registered is not None)
+            }, registered is not None, timezone.localdate(registered) if registered else None)
         ]  # fmt: skip
         if channels := visits.ids(params, "channels"):
             clauses.append(
@@ -146,7 +146,7 @@ class FirstVisit(RuleType):
         if first is None:
             return [Clause(gettext("Has been to the clinic"), False)]
         told = gettext("First visit: %(day)s") % {"day": date_format(first.starts_on, "DATE_FORMAT")}
-        clauses = [Clause(told, True)]
+        clauses = [Clause(told, True, first.starts_on)]
         if words := visits.of_services(params):
             fits = visits.visits_of(patient_id, params).filter(pk=first.pk).exists()
             clauses.append(Clause(gettext("It was a visit%(services)s") % {"services": words}, fits))
