@@ -12,13 +12,16 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
-from campaigns.attribution import Group, share_difference
+from campaigns.attribution import Group, Verdict, share_difference
 from campaigns.models import ChannelAccount
 from patients.models import Consent, Patient, Visit
 from tests.campaigns.making import make_patients, make_user, make_visit, policy
 from tests.triggers.making import make_rule, make_step
 from triggers.models import Backtest, Firing, RuleResult, TriggerRule
+from triggers.reports import backtest, backtest_words
+from triggers.selectors import rule_results
 from triggers.services.backtest import asking, run
 from triggers.timing.imagined import Caps, Outcome, Places, Turn, lived
 
@@ -76,16 +79,64 @@ def test_with_hold_outs_the_expected_is_their_difference_and_says_for_how_long()
     treated = {"n": 400, "came": 120, "visits": 130, "paid": 0, "money": 0, "money2": 0, "cost": 0}
     holdout = {"n": 100, "came": 15, "visits": 16, "paid": 0, "money": 0, "money2": 0, "cost": 0}
     for group, figures in (("treated", treated), ("holdout", holdout)):
-        RuleResult.objects.create(rule=rule, as_of=datetime.date(2026, 5, 25), group=group, figures=figures)
+        RuleResult.objects.create(
+            rule=rule, as_of=datetime.date(2026, 5, 25), group=group, figures={**figures, "complete": figures}
+        )
     Firing.objects.create(
         rule=rule, patient=make_patients(1)[0], occasion="x", anchor_at=noon(2), since=noon(2), first_due=noon(2),
         found_at=noon(2), state="done", closed_at=noon(3),
     )  # fmt: skip
     expected = run(rule, FIRST, LAST, now=NOW)["expected"]
-    by_hand = share_difference(Group(n=400, came=120), Group(n=100, came=15)).times(2)
+    by_hand = share_difference(Group(n=400, came=120), Group(n=100, came=15), 0.99).times(2)
     assert expected["source"] == "measured"
     assert expected["visits"] == [round(bound, 2) for bound in (by_hand.value, by_hand.low, by_hand.high)]
     assert expected["weeks"] == 12  # 2 March to 25 May
+    of_the_page = rule_results.report(rule).whole
+    assert expected["verdict"] == of_the_page.verdict == Verdict.GAIN
+
+
+@pytest.mark.parametrize(
+    ("verdict", "share", "said", "never"),
+    [
+        ("gain", (0.15, 0.06, 0.22), "+300 returns (from +120 to +440) because of it", "Nothing is promised"),
+        ("harm", (-0.15, -0.22, -0.06), "did harm so far, and this can be believed: −300 returns", "because"),
+        ("not_shown", (-0.15, -0.28, 0.01), "This may be chance, the interval holds zero. Nothing is", "because of it"),
+        ("not_shown", (-0.15, -0.28, -0.01), "stricter test does not confirm it. Nothing is promised", "holds zero."),
+        ("small", (0.15, -0.28, 0.41), "Too few have been compared to tell it from chance. Nothing", "because of it"),
+    ],
+)  # fmt: skip
+def test_what_is_not_proven_promises_nothing(
+    verdict: str, share: tuple[float, float, float], said: str, never: str
+) -> None:
+    expected = {
+        "source": "measured", "verdict": verdict, "share": share, "visits": [2000 * bound for bound in share],
+        "people": {"n": 2000}, "weeks": 12,
+    }  # fmt: skip
+    with translation.override("en"):
+        words = backtest_words.expected({"expected": expected})
+    assert said in words and never not in words and "measured against its own hold-out over 12 weeks" in words
+
+
+@pytest.mark.django_db
+def test_the_columns_of_both_tables_say_the_same_and_a_column_of_nothing_is_left_out() -> None:
+    found = run(story(), FIRST, datetime.date(2026, 3, 11), now=noon(12))
+    steps, anyway = backtest.ladder(found), backtest.came_anyway(found)
+    assert [row[3] for row in steps.rows] == [row[1] for row in anyway.rows]
+    for _name, every, ahead, came, not_needed, cannot, written, _share, _cost in steps.rows:
+        assert (every, came) == (ahead + came, not_needed + cannot + written)
+    assert all(len(row) == len(anyway.columns) for row in anyway.rows)
+    with_booked = {**found, "steps": [{**step, "booked": 1} for step in found["steps"]]}
+    nobody_booked = {**found, "steps": [{**step, "booked": 0} for step in found["steps"]]}
+    assert len(backtest.came_anyway(with_booked).columns) == len(backtest.came_anyway(nobody_booked).columns) + 1
+
+
+@pytest.mark.django_db
+def test_people_windows_and_ladders_are_told_apart() -> None:
+    found = run(story(), FIRST, LAST, now=NOW)
+    with translation.override("en"):
+        first, second, *_others = backtest_words.recount(found, 30)
+    assert "would have gone to 2 patients on 2 ladders" in first and first.endswith("one window: 2 windows.")
+    assert second.startswith("In 1 of the 2 windows")
 
 
 @pytest.mark.django_db

@@ -29,17 +29,17 @@ def tiles(result: Result) -> list[dict[str, Any]]:
     busiest = words.busiest(result)
     return [
         {
-            "icon": "ti-send", "label": _("Would have been written to"),
+            "icon": "ti-send", "label": _("Patients who would get messages"),
             "value": wording.number(result["written_patients"]),
             "of": ngettext("%(n)s message in all", "%(n)s messages in all", reached) % {"n": wording.number(reached)},
         },
         {
-            "icon": "ti-user-check", "label": _("Not needed"), "value": wording.number(result["not_needed"]),
-            "of": words.part_of(result["not_needed"], due, _("messages: had booked or come before their turn")),
+            "icon": "ti-user-check", "label": _("Messages not needed"), "value": wording.number(result["not_needed"]),
+            "of": words.part_of(result["not_needed"], due, _("messages whose turn came: had booked or come before it")),
         },
         {
-            "icon": "ti-mail-off", "label": _("Cannot be sent"), "value": wording.number(blocked),
-            "of": words.part_of(blocked, due, _("messages: no address, no consent, enough for now")),
+            "icon": "ti-mail-off", "label": _("Messages that cannot be sent"), "value": wording.number(blocked),
+            "of": words.part_of(blocked, due, _("messages whose turn came: no address, no consent, enough for now")),
         },
         {
             "icon": "ti-calendar-stats", "label": _("Busiest day"),
@@ -119,24 +119,26 @@ def _weekly(counts: Mapping[dt.date, int]) -> dict[dt.date, int]:
 
 def ladder(result: Result) -> Picture:
     """What became of every message of the ladder; each line adds up to its first figure."""
-    rows = [
-        [
-            words.step(step), step["due"], step["not_needed"], sum(step["reasons"].values()), step["ahead"],
-            step["written"], step["written"] / step["due"] if step["due"] else None, Decimal(step["cost"]),
-        ]
-        for step in result["steps"]
-    ]  # fmt: skip
+    rows = []
+    for step in result["steps"]:
+        came = step["due"] - step["ahead"]
+        rows.append(
+            [
+                words.step(step), step["due"], step["ahead"], came, step["not_needed"], sum(step["reasons"].values()),
+                step["written"], step["written"] / came if came else None, Decimal(step["cost"]),
+            ]
+        )  # fmt: skip
     return Picture(
         key="ladder",
         title=_("The ladder, message by message"),
         note=_(
-            "Due = not needed + cannot be sent + still ahead + written. Not needed: the patient had booked or come "
-            "before the turn of this message."
+            "In all = still ahead + its turn came; its turn came = not needed + cannot be sent + written. Not needed: "
+            "the patient had booked or come before the turn of this message. Shares are of those whose turn came."
         ),
         columns=[
-            (_("Message"), "text"), (pgettext("messages", "Due"), "number"), (_("Not needed"), "number"),
-            (_("Cannot be sent"), "number"), (_("Still ahead"), "number"), (pgettext("messages", "Written"), "number"),
-            (_("Share"), "share"), (_("Cost"), "money"),
+            (_("Message"), "text"), (pgettext("messages", "In all"), "number"), (_("Still ahead"), "number"),
+            (_("Its turn came"), "number"), (_("Not needed"), "number"), (_("Cannot be sent"), "number"),
+            (pgettext("messages", "Written"), "number"), (_("Share"), "share"), (_("Cost"), "money"),
         ],
         rows=rows,
         empty=_("The rule has no messages yet."),
@@ -144,20 +146,21 @@ def ladder(result: Result) -> Picture:
 
 
 def came_anyway(result: Result) -> Picture:
-    """Who had come, and who had only booked, before each message."""
+    """Who had come, and who had only booked, before each message. Without a booking the clinic's system may not tell
+    when appointments are made: no column then."""
+    booked = any(step["booked"] for step in result["steps"])
     rows = []
     for step in result["steps"]:
         asked = step["due"] - step["ahead"]
-        rows.append(
-            [words.step(step), asked, step["came"], step["booked"], (step["not_needed"] / asked) if asked else None]
-        )
+        share = step["not_needed"] / asked if asked else None
+        rows.append([words.step(step), asked, step["came"], *([step["booked"]] if booked else []), share])
     return Picture(
         key="anyway",
         title=_("Had come anyway before the message"),
         note=_("Of the messages whose turn has come. They cost nothing: the goal of the rule stops the ladder."),
         columns=[
             (_("Message"), "text"), (_("Its turn came"), "number"), (_("Had come"), "number"),
-            (_("Had booked"), "number"), (_("Not needed, share"), "share"),
+            *([(_("Had booked"), "number")] if booked else []), (_("Not needed, share"), "share"),
         ],
         rows=rows,
         empty=_("The rule has no messages yet."),

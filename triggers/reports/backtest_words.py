@@ -8,8 +8,10 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from campaigns.attribution import Interval, Verdict
 from campaigns.models import Channel
 from campaigns.reasons import REASONS
+from campaigns.reports.result_words import by_chance
 from patients import wording
 from triggers.models import Backtest
 from triggers.reasons import REASONS as WHY_NOT
@@ -136,26 +138,43 @@ def expected(result: Result) -> str:
 
 
 def _measured(found: Mapping[str, Any], people: Mapping[str, Any]) -> str:
+    """A gain is expected again; a harm is told; what may be chance promises nothing."""
+    if found["verdict"] == Verdict.GAIN:
+        said = _("%(returns)s because of it, if it works as it has worked so far: %(measured)s.")
+    elif found["verdict"] == Verdict.HARM:
+        said = _("The messages did harm so far, and this can be believed: %(returns)s, %(measured)s.")
+    else:
+        said = _("%(chance)s Nothing is promised. Measured so far: %(returns)s, %(measured)s.")
+    return said % {"returns": _returns(found), "measured": _over(found), "chance": caution(found)}
+
+
+def _returns(found: Mapping[str, Any]) -> str:
     value, low, high = found["visits"]
-    said = _(
-        "%(value)s patients coming back because of it (from %(low)s to %(high)s), if it works as it has worked so far"
-    ) % {"value": wording.signed(value), "low": wording.signed(low), "high": wording.signed(high)}  # fmt: skip
+    words = {"value": wording.signed(value), "low": wording.signed(low), "high": wording.signed(high)}
+    return ngettext(
+        "%(value)s return (from %(low)s to %(high)s)", "%(value)s returns (from %(low)s to %(high)s)", abs(round(value))
+    ) % words  # fmt: skip
+
+
+def _over(found: Mapping[str, Any]) -> str:
     if found.get("weeks") is None:
-        return f"{said}."
-    over = ngettext(
+        return _("measured against its own hold-out")
+    return ngettext(
         "measured against its own hold-out over %(n)s week", "measured against its own hold-out over %(n)s weeks",
         found["weeks"],
     ) % {"n": wording.number(found["weeks"])}  # fmt: skip
-    return f"{said}: {over}. {caution(found)}".strip()
 
 
 def caution(found: Mapping[str, Any]) -> str:
-    """What may be believed of a measured figure."""
-    if found["verdict"] == "small":
+    """What may be believed of a measured figure, in the judgement of the rule's page; "" when it may be."""
+    if found["verdict"] in (Verdict.GAIN, Verdict.HARM):
+        return ""
+    if found["verdict"] == Verdict.SMALL:
         return _("Too few have been compared to tell it from chance.")
-    if found["verdict"] == "not_shown":
-        return _("It may be chance: the interval holds zero.")
-    return ""
+    if found["verdict"] == Verdict.RUNNING:
+        return _("It cannot be judged before the first windows have ended.")
+    said = by_chance(Interval(*found["share"]))
+    return said[:1].upper() + said[1:]
 
 
 def recount(result: Result, window_days: int) -> list[str]:
@@ -165,11 +184,19 @@ def recount(result: Result, window_days: int) -> list[str]:
     window = wording.days(window_days)
     lines = [
         _(
-            "%(n)s would have been written to (a patient counts once in %(window)s); %(came)s of them came within "
-            "%(window)s after the first message without having got it: %(share)s."
+            "Messages would have gone to %(patients)s on %(ladders)s ladders: a patient may have several occasions. "
+            "Ladders of one patient that begin within %(window)s count as one window: %(n)s windows."
         )
-        % {"n": n, "came": came, "window": window, "share": wording.share(_ratio(people["came"], people["n"]), 1)}
-    ]
+        % {
+            "patients": wording.patients_count(result["written_patients"]),
+            "ladders": wording.number(result["written_ladders"]), "n": n, "window": window,
+        },
+        _(
+            "In %(came)s of the %(n)s windows the patient came within %(window)s after the first message without "
+            "having got it: %(share)s."
+        )
+        % {"n": n, "came": came, "window": window, "share": wording.share(_ratio(people["came"], people["n"]), 1)},
+    ]  # fmt: skip
     if people["ended"] < people["n"]:
         lines.append(
             _("%(n)s of these windows have not ended yet: fewer have come than will.")
@@ -197,8 +224,9 @@ def _compared(found: Mapping[str, Any], n: str) -> list[str]:
             "hcame": wording.number(holdout["came"]), "hn": wording.number(holdout["n"]),
             "hshare": wording.share(_ratio(holdout["came"], holdout["n"]), 1),
         },
-        _("The difference, %(share)s (from %(low)s to %(high)s with 95 %% confidence), × %(n)s = %(value)s.")
+        _("The difference, %(share)s (from %(low)s to %(high)s with %(level)s confidence), × %(n)s = %(value)s.")
         % {
+            "level": wording.share(found.get("level", 0.95)),
             "share": wording.points(share), "low": wording.points(low), "high": wording.points(high), "n": n,
             "value": wording.signed(found["visits"][0], 1),
         },

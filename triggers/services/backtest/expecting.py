@@ -1,7 +1,7 @@
 """How many more would have come: by the rule's own hold-outs, or by the figure the trade claims.
 
-    measured   share that came, treated minus hold-out (campaigns.attribution, as the rule's page shows it, with its
-               interval) × those who would have been written to
+    measured   share that came, treated minus hold-out (the comparison of the rule's page, with its interval and its
+               verdict) × those who would have been written to
     assumed    of those who would have been written to, so many came within the window without any message;
                15–20 % more of them is what the clinic's own text claims, and what nobody has measured yet
     none       a service message (a reminder, a receipt): nobody claims that it brings visits
@@ -18,9 +18,11 @@ from django.conf import settings
 from django.db.models import Min
 from django.utils import timezone
 
-from campaigns.attribution import Estimate, Group, Interval, estimate
+from campaigns.attribution import Estimate, Interval
 from campaigns.models import Purpose
+from campaigns.selectors.results import STANDING_LEVEL
 from triggers.models import Firing, RuleResult, TriggerRule
+from triggers.selectors import rule_results
 from triggers.services.backtest import tables
 
 EPOCH = dt.date(1970, 1, 1)
@@ -44,6 +46,7 @@ def expected(rule: TriggerRule, now: dt.datetime) -> dict[str, Any]:
         "visits": _times(share, people["n"]),
         "money": _times(each, people["n"]) if each else None,
         "share": [share.value, share.low, share.high],
+        "level": STANDING_LEVEL,
         "verdict": str(measured.verdict),
         "treated": {"n": measured.treated.n, "came": measured.treated.came},
         "holdout": {"n": measured.holdout.n, "came": measured.holdout.came},
@@ -56,16 +59,9 @@ def _times(found: Interval, people: int) -> list[float]:
 
 
 def _measured(rule: TriggerRule) -> Estimate | None:
-    """Of windows that have ended, in both groups; None without a hold-out to compare with."""
-    last = RuleResult.objects.filter(rule=rule).order_by("-as_of").values_list("as_of", flat=True).first()
-    if last is None:
-        return None
-    groups = {
-        row.group: Group.of(row.figures.get("complete") or row.figures)
-        for row in RuleResult.objects.filter(rule=rule, as_of=last)
-    }
-    treated, holdout = groups.get("treated", Group()), groups.get("holdout", Group())
-    return estimate(treated, holdout) if treated.n and holdout.n else None
+    """As the rule's page judges it; None without a hold-out to compare with."""
+    found = rule_results.report(rule).whole
+    return found if found.difference else None
 
 
 def _how_long(rule: TriggerRule) -> dict[str, Any]:
