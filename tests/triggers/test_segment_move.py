@@ -18,6 +18,7 @@ from tests.triggers.plain import asked
 from tests.triggers.type_contract import DAY, FIRST, TypeContract, at
 from triggers import rule_types
 from triggers.models import TriggerRule
+from triggers.selectors import rules
 from triggers.services import looking
 
 
@@ -319,3 +320,27 @@ def _by_hand(
         if not any(other.patient_id == row.patient_id and other.entered_on == row.left_on for other in rows):
             result.add((row.patient_id, row.left_on + DAY))
     return result
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("segmentation", "into", "direction", "stage"),
+    [
+        ("lifecycle", ["overdue"], "any", "lapse"),
+        ("value", ["vip"], "any", "after"),
+        ("rfm", [], "worse", "lapse"),
+        ("rfm", [], "better", "after"),
+        ("lifecycle", ["active", "overdue"], "any", "return"),
+    ],
+)
+def test_a_rule_stands_on_the_path_where_its_move_leads(
+    segmentation: str, into: list[str], direction: str, stage: str
+) -> None:
+    kind = Segmentation.objects.get(code=segmentation)
+    chosen = [segment.pk for segment in Segment.objects.filter(segmentation=kind, code__in=into)]
+    assert len(chosen) == len(into)
+    params = {"segmentation": kind.pk, "into": chosen, "direction": direction}
+    rule = make_rule("segment_move", params=params, on=None)
+    assert rules.stage_of(rule) == stage
+    asked_for = rules.shown(rules.RuleFilter(stage=stage))
+    assert rule in asked_for

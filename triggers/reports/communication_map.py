@@ -100,7 +100,7 @@ def stages(
     path = {code: Stage(code, name) for code, name in rule_types.STAGES.items()}
     busiest = max((volume.sent for volume in volumes.values()), default=0)
     for rule in rules:
-        stage = path[rows.stage_of(rule.rule_type)]
+        stage = path[rows.stage_of(rule)]
         stage.cards.append(_card(rule, stage.name, volumes.get(rule.pk), results[rule.pk], busiest))
     return list(path.values())
 

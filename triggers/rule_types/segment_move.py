@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from segmentation.models import Membership, Segment, Segmentation
 from triggers.models import Goal
 from triggers.rule_types import visits
-from triggers.rule_types.base import Clause, Params, Query, RuleType, Span
-from triggers.rule_types.moves import Direction, Moves, since
+from triggers.rule_types.base import Clause, Params, Query, RuleType, Span, Stage
+from triggers.rule_types.moves import Direction, Moves, ranks_of, since
 
 _STAY_HELP = _("Whoever has moved on before a message is due is not written to about the old move.")
 
@@ -157,6 +157,21 @@ class SegmentMove(_OfMoves):
     stage = "return"
     cooldown_days = 30
     form_class = SegmentMoveForm
+
+    def stage_for(self, params: Params) -> Stage:
+        """A move down is of those who stop coming, one up of those whose last visit has brought them there."""
+        if params["direction"] == Direction.WORSE:
+            return "lapse"
+        if params["direction"] == Direction.BETTER:
+            return "after"
+        known = {pk: rank for pk, rank in ranks_of(params["segmentation"]).items() if rank is not None}
+        into = [known[pk] for pk in visits.ids(params, "into") if pk in known]
+        if not into:
+            return self.stage
+        middle = (min(known.values()) + max(known.values())) / 2
+        if min(into) > middle:
+            return "lapse"
+        return "after" if max(into) < middle else self.stage
 
     def moves(self, params: Params) -> Moves:
         return Moves(

@@ -48,10 +48,13 @@ def shown(asked: RuleFilter) -> list[TriggerRule]:
         found = found.filter(enabled=asked.state == ON)
     if asked.purpose:
         found = found.filter(purpose=asked.purpose)
-    if asked.stage:
-        found = found.filter(rule_type__in=[code for code in rule_types.TYPES if stage_of(code) == asked.stage])
     rules = list(found.prefetch_related(IN_USE).order_by("-enabled", "-priority", "pk"))
-    return [rule for rule in rules if not asked.channel or asked.channel in channels_of(rule)]
+    return [
+        rule
+        for rule in rules
+        if (not asked.channel or asked.channel in channels_of(rule))
+        and (not asked.stage or asked.stage == stage_of(rule))
+    ]
 
 
 def listed(archived: bool = False) -> QuerySet[TriggerRule]:
@@ -68,10 +71,15 @@ def channels_of(rule: TriggerRule) -> list[str]:
     return list(dict.fromkeys(channel for step in in_use(rule) for channel in step.channels))
 
 
-def stage_of(rule_type: str) -> str:
+def stage_of(rule: TriggerRule) -> str:
     """Where on the patient's path; rules of a type that is no more stand at the end."""
-    kind = rule_types.TYPES.get(rule_type)
-    return kind.stage if kind else "personal"
+    kind = rule_types.TYPES.get(rule.rule_type)
+    if kind is None:
+        return "personal"
+    try:
+        return kind.stage_for({**kind.defaults(), **rule.params})
+    except (KeyError, TypeError, ValueError):  # settings that are not whole yet
+        return kind.stage
 
 
 def searched(text: str, limit: int = 5) -> list[TriggerRule]:
