@@ -144,7 +144,7 @@ def _measured(found: Mapping[str, Any], people: Mapping[str, Any]) -> str:
     elif found["verdict"] == Verdict.HARM:
         said = _("The messages did harm so far, and this can be believed: %(returns)s, %(measured)s.")
     else:
-        said = _("%(chance)s Nothing is promised. Measured so far: %(returns)s, %(measured)s.")
+        said = _("%(chance)s Nothing is promised. So far: %(returns)s, %(measured)s.")
     return said % {"returns": _returns(found), "measured": _over(found), "chance": caution(found)}
 
 
