@@ -28,6 +28,7 @@ LONGEST = 48
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _VALUES = {letter: value for value, letter in enumerate(_ALPHABET)}
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_TEST = "x"
 _MAC_BITS = 8 * MAC_BYTES
 
 
@@ -96,6 +97,17 @@ def read(word: str, purpose: Purpose) -> Signed | None:
     if not found:
         return None
     return Signed(*divmod(found, POSITIONS)) if purpose == "link" else Signed(found)
+
+
+def disguised(address: str) -> str:
+    """The address as tests and previews show it: of the same length, with a token that is none."""
+    head, slash, word = address.partition("?")[0].rpartition("/")
+    return head + slash + _TEST * len(word) + address[len(head + slash + word) :]
+
+
+def is_test(word: str) -> bool:
+    """Whether it stands in a test or a preview: no token is so regular."""
+    return MAC_BYTES <= len(word) <= LONGEST and not word.strip(_TEST)
 
 
 def is_page(url: str) -> bool:

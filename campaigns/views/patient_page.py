@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
 
+from campaigns import links
 from campaigns.models import Policy
 from campaigns.services.consents.preferences import LANGUAGES
 
@@ -25,7 +26,8 @@ def patient_page(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespons
 
     @wraps(view)
     def answered(request: HttpRequest, token: str) -> HttpResponse:
-        response = view(request, token.rstrip(_TAILS))
+        token = token.rstrip(_TAILS)
+        response = _of_a_test(request, view.__name__) if links.is_test(token) else view(request, token)
         for name, value in _HEADERS.items():
             response[name] = value
         return response
@@ -42,6 +44,11 @@ def page(
         response = render(request, f"campaigns/public/{name}.html", {**given, **(context or {})}, status=status)
     response["Content-Language"] = language
     return response
+
+
+def _of_a_test(request: HttpRequest, kind: str) -> HttpResponse:
+    """The link of a test letter: what its reader would find there. Nothing is looked up and nothing is changed."""
+    return page(request, "test", asked_language(request) or "ru", {"kind": kind})
 
 
 def broken(request: HttpRequest) -> HttpResponse:

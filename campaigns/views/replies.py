@@ -53,7 +53,7 @@ def score(request: HttpRequest, token: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @patient_page
 def appointment(request: HttpRequest, token: str) -> HttpResponse:
-    """The appointment a reminder is about, with three buttons. A GET changes nothing."""
+    """The appointment a reminder is about, with three buttons. A GET changes nothing; to cancel takes a second tap."""
     signed, now = links.read(token, "appointment"), timezone.now()
     found = preferences.reader(signed.message_id) if signed else None
     about = appointments.of_message(found.message, now) if found else None
@@ -62,6 +62,10 @@ def appointment(request: HttpRequest, token: str) -> HttpResponse:
     language = asked_language(request) or found.language
     wanted = request.POST.get("do", "") if request.method == "POST" else request.GET.get("do", "")
     if request.method == "POST":
+        if wanted == VisitRequest.Kind.CANCEL and request.POST.get("sure") != "1":
+            answer = redirect(f"{links.appointment_url('', found.message.pk, 'cancel')}&language={language}")
+            answer.status_code = 303
+            return answer
         noted = appointments.ask(found.message.pk, wanted, _words(request, "wish"), now)
         said = "" if noted else "&late=1"
         answer = redirect(f"{links.appointment_url('', found.message.pk)}?language={language}{said}")

@@ -76,6 +76,8 @@ def message_about(visit: Visit, now: dt.datetime, body: str = "{{ appointment.da
 
 def page(message: Message, kind: str, query: str = "", **post: Any) -> Any:
     url = f"/{kind[0]}/{links.token(kind, message.pk)}{query}"  # type: ignore[arg-type]
+    if post.get("do") == "cancel":
+        post.setdefault("sure", "1")
     return Client().post(url, post) if post else Client().get(url)
 
 
@@ -161,6 +163,30 @@ def test_a_wish_is_noted_once_and_told_to_the_front_desk(visit: Visit, now: dt.d
     assert (request.kind, request.state, request.visit, request.starts_at) == (kind, "new", visit, visit.starts_at)
     assert CallTask.objects.filter(done_at__isnull=True).count() == tasks
     assert Visit.objects.get().status == "booked"  # the visit is the MIS's
+
+
+def test_to_cancel_is_asked_once_more_and_then_the_page_says_what_becomes_of_it(visit: Visit, now: dt.datetime) -> None:
+    message = message_about(visit, now)
+    answer = page(message, "appointment", do="cancel", sure="")
+    assert answer.status_code == 303 and "do=cancel" in answer.url
+    assert not VisitRequest.objects.exists()
+    asked = Client().get(f"{answer.url}&language=en").content.decode()
+    assert "Cancel the appointment on" in asked and 'name="sure" value="1"' in asked and "No, keep it" in asked
+    assert page(message, "appointment", do="cancel").status_code == 303
+    assert VisitRequest.objects.get().kind == "cancel"
+    told = page(message, "appointment", "?language=en&do=cancel").content.decode()
+    assert "the clinic will free this time" in told and 'name="sure"' not in told
+
+
+@pytest.mark.parametrize("kind", ["score", "appointment", "unsubscribe", "preferences"])
+def test_the_links_of_a_test_letter_say_that_it_was_one(kind: str) -> None:
+    for address in (links.disguised(url("", 10_000_000)) for name, url in links.PERSONAL.items()):
+        answer = Client().get(address + ("&" if "?" in address else "?") + "language=en")
+        assert answer.status_code == 200 and "This was a test" in answer.content.decode()
+    own = Client().post(f"/{kind[0]}/{'x' * 20}?language=en", {"do": "cancel", "score": "9"})
+    assert own.status_code == 200 and "Here the patient would" in own.content.decode()
+    assert not VisitRequest.objects.exists() and not Feedback.objects.exists()
+    assert Client().get(f"/{kind[0]}/xxx").status_code == 404
 
 
 def test_a_later_wish_takes_the_place_of_an_earlier_one(visit: Visit, now: dt.datetime) -> None:

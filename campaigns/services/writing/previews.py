@@ -94,17 +94,17 @@ def values_for(
 ) -> dict[str, Any]:
     """Real values of a patient; of nobody in particular, the examples.
 
-    Personal addresses open nothing: they only have the length of real ones. Links lead where they would lead;
+    Personal addresses, of the length of real ones, open a page that says so. Links lead where they would lead;
     `counted` shows the addresses that are sent instead of them, so that the parts of an SMS are right.
     """
     base = links.base_url()
-    personal = {path: _disguised(address(base, SOME_MESSAGE)) for path, address in links.PERSONAL.items()}
+    personal = {path: links.disguised(address(base, SOME_MESSAGE)) for path, address in links.PERSONAL.items()}
 
     def addresses(_key: int, _wanted: Iterable[str]) -> dict[str, Any]:
         made: dict[str, Any] = dict(personal)
         for number, target in enumerate(compiled.links, 1):
             own = (offer.url if offer else "") or base if target == OFFER_URL else target
-            made[f"link_{number}"] = _disguised(links.link_url(base, SOME_MESSAGE, number)) if counted else own
+            made[f"link_{number}"] = links.disguised(links.link_url(base, SOME_MESSAGE, number)) if counted else own
         return made
 
     if patient is None:
@@ -124,12 +124,6 @@ def values_for(
     if 0 not in found:
         raise rendering.NotRendered("", _("This patient's card was deleted or merged."))
     return found[0]
-
-
-def _disguised(address: str) -> str:
-    """An address of the same length whose token is none."""
-    head, slash, token = address.partition("?")[0].rpartition("/")
-    return head + slash + "x" * len(token) + address[len(head + slash + token) :]
 
 
 class NotSent(ValueError):
