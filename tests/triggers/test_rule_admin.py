@@ -8,6 +8,7 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Group, User
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from campaigns.models import CaughtMessage, ChannelAccount, Message, Policy
 from campaigns.services.sending import accounts
@@ -103,6 +104,10 @@ def test_looking_changes_nothing(admin: Client) -> None:
         assert admin.get(url(page, rule)).status_code == 200, page
     rule.refresh_from_db()
     assert not rule.enabled and rule.archived_at is None and not Firing.objects.exists()
+
+
+def test_the_list_is_headed_by_what_it_is(admin: Client) -> None:
+    assert admin.get(url("changelist")).context["title"] == capfirst(str(TriggerRule._meta.verbose_name_plural))
 
 
 # --- Making a rule --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import action, display
@@ -73,6 +74,10 @@ class TriggerRuleAdmin(rule_pages.RulePages, ConfigurationAdmin):
         css = {"all": ["css/rules_admin.css"]}
 
     # --- The list -----------------------------------------------------------------------------------------------
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        title = capfirst(str(TriggerRule._meta.verbose_name_plural))
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[TriggerRule]:
         steps = TriggerStep.objects.filter(retired_at__isnull=True).order_by("position")
         # Counted by the index of open firings, whatever number have ended.
