@@ -1,5 +1,6 @@
 """What the catcher holds: pages by key, found by address and campaign. A fixed number of queries."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ from campaigns.models import Campaign, CaughtMessage, Channel, Message
 from campaigns.selectors.call_origins import Origin, of_messages
 
 PAGE = 50
+WAITING = 1_000
 _LISTED = ("pk", "channel", "to", "sender", "subject", "message_id", "at")
 
 
@@ -50,6 +52,15 @@ def page(asked: Asked) -> tuple[list[Row], int | None]:
     texts = _texts(shown)
     rows = [Row(caught, origins.get(caught.message_id or 0), texts.get(caught.pk, "")) for caught in shown]
     return rows, shown[-1].pk if len(found) > PAGE else None
+
+
+def waiting(now: dt.datetime) -> tuple[int, dt.datetime | None]:
+    """How many mails and SMS wait for a later moment (counted up to WAITING), and when the next of these goes."""
+    ahead = Message.objects.filter(
+        channel__in=(Channel.EMAIL, Channel.SMS), state__in=("planned", "deferred"), due_at__gt=now
+    )
+    moments = list(ahead.values_list("due_at", flat=True)[:WAITING])
+    return len(moments), min(moments, default=None)
 
 
 def campaigns_caught(limit: int = 50) -> list[Campaign]:

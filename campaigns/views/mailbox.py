@@ -1,10 +1,13 @@
 """The mailbox of a local installation: what was sent, as the patient would see it."""
 
+import datetime as dt
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.clickjacking import xframe_options_sameorigin
@@ -44,6 +47,7 @@ def mailbox(request: HttpRequest) -> HttpResponse:
         "next": after,
         "next_url": _next_url(request, after) if after and not asked.words else "",
         "headline": _headline(asked, bool(rows)),
+        "waiting": "" if asked.narrows else _waiting(timezone.now()),
         "caught_channels": ChannelAccount.objects.filter(params__provider=CATCHER).exists(),
     }
     template = "campaigns/_mailbox_rows.html" if request.headers.get("HX-Request") else "campaigns/mailbox.html"
@@ -131,6 +135,19 @@ def _headline(asked: selector.Asked, any_rows: bool) -> str:
         "What was sent stays here and went to nobody: %(n)s messages.",
         kept,
     ) % {"n": kept}
+
+
+def _waiting(now: dt.datetime) -> str:
+    """Why something planned is not here yet, or "" when nothing waits."""
+    number, first = selector.waiting(now)
+    if first is None:
+        return ""
+    shown = _("1,000 or more") if number >= selector.WAITING else str(number)
+    return ngettext(
+        "%(shown)s message waits for its time, until %(moment)s: at night nothing is written to patients.",
+        "%(shown)s messages wait for their time, the next goes on %(moment)s: at night nothing is written to patients.",
+        number,
+    ) % {"shown": shown, "moment": date_format(timezone.localtime(first), "SHORT_DATETIME_FORMAT")}
 
 
 def _next_url(request: HttpRequest, after: int) -> str:

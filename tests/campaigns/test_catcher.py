@@ -1,5 +1,6 @@
 """The whole loop of a local installation: channels, catcher, mailbox page, and the world outside that answers."""
 
+import datetime
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from campaigns.channels.base import Envelope, Status
@@ -190,3 +192,14 @@ def test_the_mailbox_makes_a_fixed_number_of_queries(
     client.force_login(make_user("reader"))
     with django_assert_max_num_queries(16):
         client.get("/campaigns/mailbox/")
+
+
+def test_an_empty_mailbox_says_how_many_messages_wait_for_the_morning(client: Client, db: None) -> None:
+    client.force_login(make_user())
+    now = timezone.now()
+    assert "mailbox-waiting" not in client.get("/campaigns/mailbox/").content.decode()
+    for stands, hours in (("planned", 3), ("deferred", 5), ("planned", -1), ("sent", 3)):
+        make_message(make_patients(1)[0], at=now + datetime.timedelta(hours=hours), state=stands)
+    page = client.get("/campaigns/mailbox/")
+    assert page.context["waiting"].startswith("2 ") and "mailbox-waiting" in page.content.decode()
+    assert not client.get("/campaigns/mailbox/?channel=sms").context["waiting"]
