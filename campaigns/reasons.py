@@ -4,6 +4,7 @@ Those up to the caps are decided by the gate (services.decisions, services.gate)
 sending; there `late` comes right after `gone`.
 """
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 NO_ADDRESS, MINOR, NO_CONSENT, SUPPRESSED_ADDRESS = "no_address", "minor", "no_consent", "suppressed_address"
@@ -40,3 +41,11 @@ REASONS = {
     INTERRUPTED: _("the process died while sending: it may have been sent"),
     NO_ANSWER: _("the provider did not answer: it may have been sent"),
 }
+# Service messages need no agreement; what stands against them is a refusal.
+_OF_SERVICE = {NO_CONSENT: _("has refused service messages on this channel")}
+
+
+def in_words(code: str, purpose: str = "marketing") -> str | Promise:
+    """The reason of a message of this purpose, in words; a code that is not known as it is."""
+    known = REASONS | _OF_SERVICE if purpose == "service" else REASONS
+    return known.get(code, code)

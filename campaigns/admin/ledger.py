@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from campaigns.models import Campaign, Message, Suppression, Template
-from campaigns.reasons import REASONS
+from campaigns.reasons import in_words
 from patients.admin.base import FactAdmin, ReadOnlyAdmin
 
 
@@ -29,7 +29,8 @@ class MessageAdmin(FactAdmin):
     @admin.display(description=_("reason"))
     def why(self, message: Message) -> str:
         """The reason in words, and what the provider said."""
-        return " · ".join(part for part in (str(REASONS.get(message.reason, message.reason)), message.error) if part)
+        said = str(in_words(message.reason, message.purpose))
+        return " · ".join(part for part in (said, message.error) if part)
 
 
 @admin.register(Suppression)

@@ -36,18 +36,18 @@ def of_message(message: Message) -> str:
         return _ended(_("Sent by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.sent_at)})
     if message.state in (State.PLANNED, State.DEFERRED):
         said = _ended(_("Goes by %(channel)s on %(day)s.") % {"channel": channel, "day": _day(message.due_at)})
-        return f"{said} {_sentence(_reason(message.reason))}" if message.reason else said
+        return f"{said} {_sentence(_reason(message))}" if message.reason else said
     if message.state == State.SENDING:
         return _("Is being sent right now.")
     if message.state == State.UNKNOWN:
-        return _("May have been sent: %(reason)s.") % {"reason": _reason(message.reason)}
+        return _("May have been sent: %(reason)s.") % {"reason": _reason(message)}
     if message.state == State.EXPIRED:
         return _("Not sent: no longer useful.")
-    return _("Not sent: %(reason)s.") % {"reason": _reason(message.reason)}
+    return _("Not sent: %(reason)s.") % {"reason": _reason(message)}
 
 
-def _reason(code: str) -> str:
-    return str(reasons.REASONS.get(code, code))
+def _reason(message: Message) -> str:
+    return str(reasons.in_words(message.reason, message.purpose))
 
 
 def _sentence(text: str) -> str:

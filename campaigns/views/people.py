@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from campaigns.models import Campaign
-from campaigns.reasons import REASONS
+from campaigns.reasons import REASONS, in_words
 from campaigns.reports.breakdown import STATES
 from campaigns.selectors import audience, progress
 from campaigns.selectors.audience import PeopleFilter
@@ -47,13 +47,13 @@ def campaign_people(request: HttpRequest, pk: int) -> HttpResponse:
         "campaign": campaign,
         "asked": asked,
         "rows": [
-            {"message": message, "reason": REASONS.get(message.reason, message.reason),
+            {"message": message, "reason": in_words(message.reason, message.purpose),
              "state": STATES[message.state][0], "segments": segments.get(message.patient_id, [])[:2]}
             for message in page.rows
         ],
-        "filters": _filters(asked, counted),
+        "filters": _filters(asked, counted, campaign.purpose),
         "number": _number(asked, counted),
-        "title": _title(asked),
+        "title": _title(asked, campaign.purpose),
         "next_url": _address(request, after=page.after) if page.after else "",
         "previous_url": _address(request, before=page.before) if page.before else "",
         "export_url": reverse("campaign_people_export", args=[pk]),
@@ -75,21 +75,21 @@ def _of_draft(request: HttpRequest, campaign: Campaign) -> HttpResponse:
         "draft": True,
         "slow": people is None,
         "patients": [{"patient": patient, "segments": segments.get(patient.pk, [])[:2]} for patient in shown],
-        "title": _draft_title(reason),
+        "title": _draft_title(reason, campaign.purpose),
         "next_url": _address(request, after=ids[audience.PAGE - 1]) if more else "",
     }
     return render(request, "campaigns/people.html", context)
 
 
-def _draft_title(reason: str) -> str:
+def _draft_title(reason: str, purpose: str) -> str:
     if reason == HOLDOUT:
         return _("Hold-out")
-    return str(REASONS[reason]) if reason else _("Would get a message")
+    return str(in_words(reason, purpose)) if reason else _("Would get a message")
 
 
-def _title(asked: PeopleFilter) -> str:
+def _title(asked: PeopleFilter, purpose: str) -> str:
     if asked.reason:
-        return str(REASONS[asked.reason])
+        return str(in_words(asked.reason, purpose))
     return str(STATES[asked.state][0]) if asked.state else _("The whole audience")
 
 
@@ -103,10 +103,10 @@ def _number(asked: PeopleFilter, counted: progress.Progress) -> int:
     return counted.of(asked.state) if asked.state else counted.audience
 
 
-def _filters(asked: PeopleFilter, counted: progress.Progress) -> list[dict[str, Any]]:
+def _filters(asked: PeopleFilter, counted: progress.Progress, purpose: str) -> list[dict[str, Any]]:
     states = [("", _("All states")), *((code, words[0]) for code, words in STATES.items() if counted.of(code))]
     found = {reason for (state, reason) in counted.by_reason if asked.state in ("", state)} | {asked.reason} - {""}
-    reasons = [("", _("All reasons")), *((code, words) for code, words in REASONS.items() if code in found)]
+    reasons = [("", _("All reasons")), *((code, in_words(code, purpose)) for code in REASONS if code in found)]
     return [
         {"name": "state", "label": _("State"), "kind": "select", "value": asked.state, "options": states},
         {"name": "reason", "label": _("Reason"), "kind": "select", "value": asked.reason, "options": reasons},

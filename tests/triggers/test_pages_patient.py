@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from campaigns.models import Message
 from patients.models import Patient
 from segmentation.models import Segment, Segmentation
 from tests.campaigns.making import make_branch, make_patients, make_visit
@@ -71,6 +72,14 @@ def test_what_is_to_come_is_told_in_order_and_what_was_decided_with_its_reason(a
     assert coming.count("Greeting") == 2 and "No rule has a message" not in coming
     assert "not sent: has not agreed to advertising" in decided
     assert "Going on. Messages are still to come." in decided
+
+
+def test_a_refusal_is_worded_by_what_the_message_was_for(anna: Patient) -> None:
+    review = make_rule("review", purpose="service")
+    ladder(review, anna, NOW - DAY, "open", [("planned", "suppressed", "no_consent")])
+    Message.objects.update(purpose="service")
+    shown = rules(anna)
+    assert "has refused service messages on this channel" in shown and "advertising" not in shown
 
 
 def test_a_message_of_a_hold_out_or_a_stopped_ladder_is_not_to_come(anna: Patient) -> None:

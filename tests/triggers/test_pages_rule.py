@@ -100,7 +100,7 @@ def test_what_was_not_sent_is_one_number_on_the_whole_page(rule: TriggerRule) ->
     """Two refused and two too soon; the two turns of the hold-out stand in a column of their own."""
     volume = counts.volumes(timezone.localdate() - 30 * DAY)[rule.pk]
     assert (volume.left_out, volume.held_out) == (4, 2)
-    assert sum(line.number for line in rule_page.why_not(volume)) == volume.left_out
+    assert sum(line.number for line in rule_page.why_not(volume, rule.purpose)) == volume.left_out
     lines = rule_page.step_lines(list(rule.steps.all()), volume)
     assert [(line.tally.left_out, line.tally.held_out) for line in lines] == [(2, 1), (2, 1)]
     days = counts.days(rule.pk, timezone.localdate() - 30 * DAY, timezone.localdate())

@@ -101,7 +101,7 @@ class RulePages:
         # Without services of its own it would look at everybody's: that list would be of another rule.
         if ladder.current(rule) and not rule.params.get("choose"):
             found = who.today(rule, timezone.now(), limit=PEOPLE)
-            context |= {"found": found, "rows": _people(found.people), "outcomes": _outcomes(found)}
+            context |= {"found": found, "rows": _people(rule, found.people), "outcomes": _outcomes(rule, found)}
         return self._page(request, "today", {**context, "problems": problems})
 
     def try_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -138,7 +138,7 @@ class RulePages:
             if not context["problems"]:
                 now = timezone.now()
                 context["found"] = found = who.today(rule, now, limit=0, on=now)
-                context["outcomes"] = _outcomes(found)
+                context["outcomes"] = _outcomes(rule, found)
         return self._page(request, "switch", context)
 
     def _switch(self, request: HttpRequest, rule: TriggerRule) -> HttpResponse:
@@ -186,7 +186,7 @@ class RulePages:
         return TemplateResponse(request, f"{_HERE}{name}.html", whole)
 
 
-def _people(people: list[who.Person]) -> list[dict[str, Any]]:
+def _people(rule: TriggerRule, people: list[who.Person]) -> list[dict[str, Any]]:
     """Patients with the moments of their messages, by the clock of their branch, and what would become of the first."""
     patients = Patient.objects.select_related("branch").in_bulk([person.patient_id for person in people])
     rows = []
@@ -194,19 +194,19 @@ def _people(people: list[who.Person]) -> list[dict[str, Any]]:
         if patient := patients.get(person.patient_id):
             zone = ZoneInfo(patient.branch.timezone) if patient.branch else timezone.get_default_timezone()
             steps = [moment.astimezone(zone).replace(tzinfo=None) for moment in person.steps]
-            rows.append({"patient": patient, "steps": steps, "outcome": _outcome(person.outcome),
+            rows.append({"patient": patient, "steps": steps, "outcome": _outcome(person.outcome, rule.purpose),
                          "written": not person.outcome})  # fmt: skip
     return rows
 
 
-def _outcomes(found: who.Who) -> list[tuple[str, int]]:
-    return [(_outcome(reason), number) for reason, number in found.by_outcome.items()]
+def _outcomes(rule: TriggerRule, found: who.Who) -> list[tuple[str, int]]:
+    return [(_outcome(reason, rule.purpose), number) for reason, number in found.by_outcome.items()]
 
 
-def _outcome(reason: str) -> str:
+def _outcome(reason: str, purpose: str) -> str:
     if not reason:
         return _("would be written to")
-    return str(reasons.REASONS.get(reason) or ledger_reasons.REASONS.get(reason) or reason)
+    return str(reasons.REASONS.get(reason) or ledger_reasons.in_words(reason, purpose))
 
 
 def _reversed(name: str, pk: int) -> str:

@@ -167,7 +167,7 @@ def came_anyway(result: Result) -> Picture:
     )  # fmt: skip
 
 
-def reasons(result: Result) -> Picture:
+def reasons(result: Result, purpose: str = "marketing") -> Picture:
     """Why messages could not be sent, the largest first."""
     due = result["due"] - result["ahead"]
     found = sorted(result["reasons"].items(), key=lambda pair: (-pair[1], pair[0]))
@@ -176,7 +176,7 @@ def reasons(result: Result) -> Picture:
         title=_("Cannot be sent, and why"),
         note=_("Share of the messages whose turn has come. The first reason that holds is named."),
         columns=[(_("Reason"), "text"), (_("Messages"), "number"), (_("Share"), "share")],
-        rows=[[words.reason(code), number, number / due if due else None] for code, number in found],
+        rows=[[words.reason(code, purpose), number, number / due if due else None] for code, number in found],
         empty=_("Everybody can be reached."),
     )
 
@@ -202,10 +202,10 @@ def costs(result: Result) -> Picture:
     )  # fmt: skip
 
 
-def pictures(result: Result, branches: Mapping[int, str]) -> list[Picture]:
+def pictures(result: Result, branches: Mapping[int, str], purpose: str = "marketing") -> list[Picture]:
     """All of them, as the page and its files know them."""
     return [
-        load(result, branches), load_by_channel(result), ladder(result), came_anyway(result), reasons(result),
+        load(result, branches), load_by_channel(result), ladder(result), came_anyway(result), reasons(result, purpose),
         costs(result),
     ]  # fmt: skip
 

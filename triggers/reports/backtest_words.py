@@ -10,7 +10,7 @@ from django.utils.translation import ngettext, pgettext
 
 from campaigns.attribution import Interval, Verdict
 from campaigns.models import Channel
-from campaigns.reasons import REASONS
+from campaigns.reasons import REASONS, in_words
 from campaigns.reports.result_words import by_chance
 from patients import wording
 from triggers.models import Backtest
@@ -20,11 +20,11 @@ from triggers.selectors.words import distance
 Result = Mapping[str, Any]
 
 
-def reason(code: str) -> str:
+def reason(code: str, purpose: str = "marketing") -> str:
     """In words: those of the gate, then those of steps."""
     if code == "waiting":
         return _("found no place below the daily limit while it was of use")
-    return str(REASONS.get(code) or WHY_NOT.get(code) or code)
+    return str(WHY_NOT[code] if code in WHY_NOT and code not in REASONS else in_words(code, purpose))
 
 
 def fate(code: str) -> str:

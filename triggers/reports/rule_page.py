@@ -81,7 +81,7 @@ def parts(volume: Volume) -> list[Part]:
     ]
 
 
-def why_not(volume: Volume) -> list[WhyNot]:
+def why_not(volume: Volume, purpose: str) -> list[WhyNot]:
     """Reasons of messages that were not sent, the most frequent first."""
     by_reason: dict[str, int] = defaultdict(int)
     for (state, reason), number in volume.by_reason.items():
@@ -89,7 +89,7 @@ def why_not(volume: Volume) -> list[WhyNot]:
             by_reason[reason] += number
     every = sum(by_reason.values())
     return [
-        WhyNot(reason, rule_words.reason_words(reason), number, number / every)
+        WhyNot(reason, rule_words.reason_words(reason, purpose), number, number / every)
         for reason, number in sorted(by_reason.items(), key=lambda pair: -pair[1])
     ]
 

@@ -36,9 +36,9 @@ FIRINGS: dict[str, tuple[Promise, Promise, str]] = {
 }  # fmt: skip
 
 
-def fate(state: str, reason: str) -> str:
+def fate(state: str, reason: str, purpose: str = "marketing") -> str:
     """What became of one message: the state, and the reason when it was not sent."""
-    said = reason_words(reason)
+    said = reason_words(reason, purpose)
     label = str(_state_label(state))
     return f"{label}: {said}" if said else label
 
@@ -46,7 +46,8 @@ def fate(state: str, reason: str) -> str:
 def of_step(step: FiringStep) -> str:
     """What became of a step of a firing; its row of the ledger knows best once it was planned."""
     if step.state == FiringStep.State.PLANNED and step.message:
-        return fate(step.message.state, "" if step.message.state == Message.State.SENT else step.message.reason)
+        reason = "" if step.message.state == Message.State.SENT else step.message.reason
+        return fate(step.message.state, reason, step.message.purpose)
     return fate(step.state, step.reason)
 
 
@@ -56,12 +57,9 @@ def _state_label(state: str) -> str | Promise:
     return Message.State(state).label if state in Message.State.values else state
 
 
-def reason_words(code: str) -> str:
+def reason_words(code: str, purpose: str = "marketing") -> str:
     """A reason of a step or of a row of the ledger; "" for none."""
-    for known in (reasons.REASONS, of_messages.REASONS):
-        if code in known:
-            return str(known[code])
-    return code
+    return str(reasons.REASONS.get(code) or of_messages.in_words(code, purpose))
 
 
 def headline(report: RuleReport) -> str:

@@ -87,7 +87,7 @@ def backtest(request: HttpRequest, pk: int) -> HttpResponseBase:
     if found.state != State.DONE:
         return render(request, "triggers/backtest.html", _waiting(found))
     branches = dict(Branch.objects.values_list("pk", "name"))
-    pictures = report.pictures(found.result, branches)
+    pictures = report.pictures(found.result, branches, found.asked.get("purpose") or found.rule.purpose)
     answer = picture_file(request, pictures, found.last_day)
     if answer:
         return answer

@@ -113,7 +113,7 @@ def trigger(request: HttpRequest, pk: int) -> HttpResponseBase:
         "lines": lines,
         "any_retired": any(line.retired for line in lines),
         "parts": rule_page.parts(volume),
-        "why_not": rule_page.why_not(volume),
+        "why_not": rule_page.why_not(volume, rule.purpose),
         "days": days,
         "ladder": ladder,
         "report": report,
@@ -202,11 +202,11 @@ def trigger_firings(request: HttpRequest, pk: int) -> HttpResponse:
     volume = counts.volumes(first, rules=[pk]).get(pk) or counts.Volume()
     context: dict[str, Any] = {
         "rule": rule,
-        "title": _people_title(asked),
+        "title": _people_title(asked, rule.purpose),
         "page": page,
         "rows": [_row(firing) for firing in page.rows],
         "one_branch": Branch.objects.count() < 2,
-        "filters": _people_filters(asked, volume),
+        "filters": _people_filters(asked, volume, rule.purpose),
         "next_url": _address(request, after=page.after) if page.after else "",
         "previous_url": _address(request, before=page.before) if page.before else "",
     }  # fmt: skip
@@ -232,19 +232,19 @@ def _fates(firing: Firing) -> list[dict[str, Any]]:
     ]
 
 
-def _people_title(asked: FiringFilter) -> str:
+def _people_title(asked: FiringFilter, purpose: str) -> str:
     if asked.reason:
-        said = rule_words.reason_words(asked.reason)
+        said = rule_words.reason_words(asked.reason, purpose)
         return said[:1].upper() + said[1:]
     return str(rule_words.FIRINGS[asked.state][0]) if asked.state else _("Whom the rule has found")
 
 
-def _people_filters(asked: FiringFilter, volume: counts.Volume) -> list[dict[str, Any]]:
+def _people_filters(asked: FiringFilter, volume: counts.Volume, purpose: str) -> list[dict[str, Any]]:
     states = [("", _("All states")), *((code, said[0]) for code, said in rule_words.FIRINGS.items()
                                        if volume.firings.get(code) or code == asked.state)]  # fmt: skip
-    known = [(line.reason, line.label) for line in rule_page.why_not(volume)]
+    known = [(line.reason, line.label) for line in rule_page.why_not(volume, purpose)]
     if asked.reason and asked.reason not in dict(known):
-        known.append((asked.reason, rule_words.reason_words(asked.reason)))
+        known.append((asked.reason, rule_words.reason_words(asked.reason, purpose)))
     return [
         {"name": "state", "label": _("State"), "kind": "select", "value": asked.state, "options": states},
         {

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from campaigns.models import Campaign, Message
-from campaigns.reasons import REASONS
+from campaigns.reasons import in_words
 from campaigns.selectors import audience
 from campaigns.selectors.audience import PeopleFilter
 from segmentation.services.exports import FORMATS
@@ -56,6 +56,6 @@ def _row(message: Message, with_contacts: bool) -> list[Any]:
         patient.external_id, patient.last_name, patient.first_name, patient.middle_name, *contacts,
         str(message.branch or ""), message.variant.letter if message.variant else "",
         message.get_channel_display() if message.channel else "", message.get_state_display(),
-        str(REASONS.get(message.reason, message.reason)), timezone.localdate(message.due_at),
+        str(in_words(message.reason, message.purpose)), timezone.localdate(message.due_at),
         timezone.localdate(message.sent_at) if message.sent_at else None, message.cost,
     ]  # fmt: skip

@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{found.rule}, {words.period(found)}")
         self.stdout.write(words.headline(found))
         self.stdout.write(words.adds_up(result))
-        for picture in (report.ladder(result), report.reasons(result), report.costs(result)):
+        for picture in (report.ladder(result), report.reasons(result, found.rule.purpose), report.costs(result)):
             self.stdout.write(f"\n{picture.title}")
             self.stdout.write("\t".join(str(label) for label, _kind in picture.columns))
             for row in picture.rows:
