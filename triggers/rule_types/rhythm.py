@@ -40,7 +40,7 @@ class IntervalsForm(forms.Form):
 
     services = forms.ModelMultipleChoiceField(
         Service.objects.all(), required=False, label=_("services"),
-        help_text=_("Each on its own: coming for one of them does not stop the message about another."),
+        help_text=_("Each on its own, unless “one for all of them” is ticked: then coming for any of them counts."),
     )  # fmt: skip
     group = forms.ModelChoiceField(
         ServiceGroup.objects.all(), required=False, label=_("or all services of a group"),
