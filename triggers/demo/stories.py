@@ -25,7 +25,7 @@ STORIES = (
     Story("pmu_correction", 210, 0.15, "S19", holdout=20),
     Story("package_nearly_used", 150, 0.10, "S11", holdout=10),
     Story("welcome_series", 230),
-    Story("birthday", 100),
+    Story("birthday", 200),  # long enough for its groups not to differ much by chance
     Story("review_request", 90),
     Story("appointment_reminder", 40),
     Story("falling_value", 180, moves=True),

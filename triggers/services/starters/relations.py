@@ -8,7 +8,7 @@ from triggers.services.starters.pieces import (
 )  # fmt: skip
 
 WELCOME = Starter(
-    "welcome_series", "welcome", "Welcome-серия: оставил контакт, визита ещё не было", "Welcome series: a contact and no visit yet",
+    "welcome_series", "welcome", "Приветственная серия: оставил контакт, визита ещё не было", "Welcome series: a contact and no visit yet",
     "На следующий день знакомство, на пятый — как проходит первый приём, через две недели приглашение, затем звонок.",
     "An introduction the next day, how a first visit goes on the fifth, an invitation after two weeks, then a call.",
     fields={"priority": 12},
