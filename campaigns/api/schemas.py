@@ -24,7 +24,8 @@ class VisitWish(BaseModel):
     id: int
     visit: str
     patient: str
-    kind: Annotated[str, WithJsonSchema({"type": "string", "enum": KINDS})]
+    # Not an enum: a payment has a kind too, and the document knows one enum of a name.
+    kind: str = Field(description=f"One of: {', '.join(KINDS)}.")
     wish: str
     starts_at: dt.datetime
     asked_at: dt.datetime
@@ -32,7 +33,8 @@ class VisitWish(BaseModel):
 
 
 class VisitWishes(BaseModel):
-    next: str | None
+    # OpenAPI 3.0 has no type "null".
+    next: Annotated[str | None, WithJsonSchema({"type": "string", "nullable": True})]
     results: list[VisitWish]
 
 

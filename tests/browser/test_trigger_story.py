@@ -399,7 +399,7 @@ def reads_the_result(page: Any, address: str, rule: TriggerRule, treated: float,
     rows = page.locator(".ladder-table tbody tr")
     for number in range(3):
         sent = FiringStep.objects.filter(firing__rule=rule, step__position=number + 1, message__state="sent").count()
-        assert rows.nth(number).locator("td").nth(3).inner_text() == str(sent) != "0"
+        assert rows.nth(number).locator("td[data-label=Отправлено]").inner_text() == str(sent) != "0"
     refused = {
         link.get_attribute("href").partition("reason=")[2].partition("&")[0]
         for link in page.locator("#why-not a").all()
