@@ -47,6 +47,7 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
             CHECK: pgettext("periodic job", "Check of nights"),
             "Dispatch": pgettext("periodic job", "Dispatch"),
             "Counts of campaigns": pgettext("periodic job", "Counts of campaigns"),
+            "Counts of rules": pgettext("periodic job", "Counts of rules"),
             "Check of campaigns": pgettext("periodic job", "Check of campaigns"),
             "Rules": pgettext("periodic job", "Rules"),
         }
