@@ -98,8 +98,11 @@ def english() -> re.Pattern[str]:
     texts = set()
     russian = {entry.msgstr.casefold() for entry in catalogue}
     for entry in catalogue:
-        # "RFM" and "e-mail" are Russian too; of a text that is all gaps nothing would be left to recognise.
-        if entry.msgid.casefold() not in russian and re.search("[a-z]{3}", re.sub(r"%\(\w+\)\w", "", entry.msgid)):
+        # "RFM" and "e-mail" are Russian too; of a text that is all gaps nothing would be left to recognise, and
+        # "%(this)s and %(that)s." would be recognised in a description that stands in its own English field.
+        left = re.sub(r"%\(\w+\)\w", "", entry.msgid)
+        enough = "[a-z]{3}" if left == entry.msgid else "[a-z]{3}.*[a-z]{3}|[a-z]{4}"
+        if entry.msgid.casefold() not in russian and re.search(enough, left):
             texts |= {entry.msgid, entry.msgid_plural or entry.msgid}
     gaps = (re.sub(r"%\\\(\w+\\\)\w", ".+", re.escape(" ".join(text.split()))) for text in texts)
     return re.compile("|".join(sorted(gaps, key=len, reverse=True)), re.IGNORECASE)
