@@ -1,10 +1,12 @@
 """A patient entered, left or moved between segments of any segmentation; and one who falls, with money at stake."""
 
 import datetime
+from abc import abstractmethod
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -77,8 +79,9 @@ class _OfMoves(RuleType):
     anchor_words = _("the morning after the move")
     goals = (Goal.VISIT, Goal.GROUP, Goal.NONE)
 
+    @abstractmethod
     def moves(self, params: Params) -> Moves:
-        raise NotImplementedError
+        """The moves these settings ask for."""
 
     def defaults(self) -> Params:
         rfm = Segmentation.objects.filter(code="rfm").values_list("pk", flat=True).first()
@@ -102,7 +105,7 @@ class _OfMoves(RuleType):
         moves = self.moves(params)
         held = (
             Membership.objects.filter(patient__in=visits.cards(patient_id), segmentation=moves.segmentation)
-            .filter(entered_on__lte=now.date())
+            .filter(entered_on__lte=timezone.localdate(now))
             .select_related("segment", "came_from")
             .order_by("-entered_on", "-pk")
             .first()
