@@ -12,6 +12,7 @@ from campaigns.models import Message
 from clinic_crm import nightly
 from clinic_crm.schedule import ensure_schedule
 from patients.models import ChangedPatient
+from segmentation.services.night import Night
 from tests.campaigns.making import NOW, make_patients, make_visit
 from tests.triggers.making import make_rule, make_step
 from triggers import tasks
@@ -79,10 +80,10 @@ def test_beat_starts_the_tick_every_quarter_of_a_minute() -> None:
 def test_the_night_looks_at_everybody_when_it_has_forgotten_who_has_changed() -> None:
     night = next(step for step in nightly.STEPS if step.name == "rules")
     assert [step.name for step in nightly.STEPS].index("rules") > [step.name for step in nightly.STEPS].index("metrics")
-    rule = make_rule("tiny_day", on=NOW - 10 * DAY, looked_until=NOW)
-    make_visit(make_patients(1)[0], NOW - 3 * HOUR)
+    then = timezone.now() - 2 * DAY  # a night of today looks as far as this minute, one of the past to its day's end
+    rule = make_rule("tiny_day", on=then - 10 * DAY, looked_until=then)
+    make_visit(make_patients(1)[0], then - 3 * HOUR)
     ChangedPatient.objects.all().delete()
-    from segmentation.services.night import Night
 
-    assert night.run(Night(as_of=timezone.localdate(NOW))) == 1
+    assert night.run(Night(as_of=timezone.localdate(then))) == 1
     assert Firing.objects.get().rule == rule
