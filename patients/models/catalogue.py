@@ -87,6 +87,13 @@ class Service(SourcedModel, StubMixin):
         _("recall interval, days"), null=True, blank=True,
         help_text=_("After how many days the service is due again; empty: it does not repeat."),
     )  # fmt: skip
+    learn_recall = models.BooleanField(
+        _("learn the interval"), default=True, db_default=True,
+        help_text=_(
+            "While no interval is set, the one learned from visits counts: by sex and age, as soon as enough patients "
+            "have come again."
+        ),
+    )  # fmt: skip
     sensitive = models.BooleanField(
         _("sensitive"), default=False, db_default=False,
         help_text=_("The name must not appear where others can read it: in a subject line or an SMS."),

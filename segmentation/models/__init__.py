@@ -1,16 +1,24 @@
 """Who is who: metrics and scores per patient, segmentations, memberships, the nights that wrote them.
 
-One way of references: nights <- metrics, scores; segmentations <- memberships, totals.
+One way of references: nights <- metrics, scores, forecasts; segmentations <- memberships, totals, clusters.
 """
 
+from segmentation.models.clusters import ClusterFit
+from segmentation.models.cycles import LearnedCycle
+from segmentation.models.ltv import Calibration, LtvFit
 from segmentation.models.memberships import ListedPatient, Membership, RfmCell, SegmentTotal
-from segmentation.models.metrics import Metrics, Score, ServiceRhythm
+from segmentation.models.metrics import Forecast, Metrics, Score, ServiceRhythm
 from segmentation.models.nights import BaseTotal, NightlyRun, NightlyStep
 from segmentation.models.segmentations import Segment, Segmentation
 
 __all__ = [
     "BaseTotal",
+    "Calibration",
+    "ClusterFit",
+    "Forecast",
+    "LearnedCycle",
     "ListedPatient",
+    "LtvFit",
     "Membership",
     "Metrics",
     "NightlyRun",

@@ -93,6 +93,7 @@ class SegmentTotal(models.Model):
     money_365 = models.DecimalField(_("paid within 365 days"), max_digits=20, decimal_places=2, default=0)
     margin_365 = models.DecimalField(_("margin of 365 days"), max_digits=20, decimal_places=2, default=0)
     ltv = models.DecimalField(_("mean LTV"), max_digits=20, decimal_places=2, null=True)
+    forecast_12m = models.DecimalField(_("expected in 12 months"), max_digits=20, decimal_places=2, null=True)
 
     class Meta:
         verbose_name = _("segment total")

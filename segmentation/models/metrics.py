@@ -164,3 +164,45 @@ class Score(models.Model):
 
     def __str__(self) -> str:
         return f"{self.patient_id}: {self.r}-{self.f}-{self.m}"
+
+
+class Forecast(models.Model):
+    """What a patient is expected to do and to pay, as the models of repeat visits and of the bill have it.
+
+    Written for those who have come at least once, while the models could be fitted (`LtvFit`); a row that is not there
+    was not computed. `as_of` is the day the numbers were computed for: everybody's on the day of a new fit, in between
+    only those for whom something has changed. Horizons are 91, 365 and 1 096 days after `as_of`; money in ₽ of today.
+    Derived like Metrics; formulas and sources in docs/ltv.md.
+    """
+
+    class NextBy(models.TextChoices):
+        APPOINTMENT = "appointment", _("an appointment")
+        DUE = "due", _("a service due again, or the doctor's word")
+        RHYTHM = "rhythm", _("the patient's own rhythm")
+
+    patient = models.OneToOneField(
+        Patient, models.CASCADE, primary_key=True, related_name="forecast", db_constraint=False
+    )
+    as_of = models.DateField(_("computed for"))
+    p_alive = models.FloatField(
+        _("P(alive)"), help_text=_("Probability that the patient has not left the clinic for good, 0 to 1.")
+    )
+    visits_3m = models.FloatField(_("visits expected in 3 months"))
+    visits_12m = models.FloatField(_("visits expected in 12 months"))
+    visits_36m = models.FloatField(_("visits expected in 36 months"))
+    bill = models.DecimalField(
+        _("expected bill, ₽"), max_digits=20, decimal_places=2, null=True,
+        help_text=_("Expected payment per day with a visit."),
+    )  # fmt: skip
+    money_3m = models.DecimalField(_("money expected in 3 months, ₽"), max_digits=20, decimal_places=2, null=True)
+    money_12m = models.DecimalField(_("money expected in 12 months, ₽"), max_digits=20, decimal_places=2, null=True)
+    money_36m = models.DecimalField(_("money expected in 36 months, ₽"), max_digits=20, decimal_places=2, null=True)
+    next_visit_on = models.DateField(_("next visit expected on"), null=True)
+    next_visit_by = models.CharField(_("expected because of"), max_length=12, choices=NextBy.choices, blank=True)
+
+    class Meta:
+        verbose_name = _("forecast")
+        verbose_name_plural = _("forecasts")
+
+    def __str__(self) -> str:
+        return f"{self.patient_id}: {self.money_12m} ₽"

@@ -93,6 +93,10 @@ class BaseTotal(models.Model):
         _("mean LTV, ₽"), max_digits=20, decimal_places=2, null=True, blank=True,
         help_text=_("Mean of LTV = average bill × frequency × lifetime over patients with a visit."),
     )  # fmt: skip
+    forecast_12m = models.DecimalField(
+        _("expected in 12 months, ₽"), max_digits=20, decimal_places=2, null=True, blank=True,
+        help_text=_("Sum of what every patient is expected to pay in the 12 months to come."),
+    )  # fmt: skip
     nps = models.FloatField(
         _("NPS"), null=True, blank=True,
         help_text=_("Share of 9–10 minus share of 0–6 among the last answers of each patient in 365 days, in points."),

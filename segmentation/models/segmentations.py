@@ -66,6 +66,13 @@ class Segment(NamedMixin):
     tactic = models.TextField(_("tactic"), blank=True)
     tactic_en = models.TextField(_("tactic in English"), blank=True)
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    # The persona of a cluster, in the marketer's own words.
+    problem = models.TextField(_("problem"), blank=True, db_default="")
+    need = models.TextField(_("need"), blank=True, db_default="")
+    fears = models.TextField(_("fears"), blank=True, db_default="")
+    offer = models.TextField(_("draft offer"), blank=True, db_default="")
+    # A cluster that the last fit no longer found keeps its history and its texts, and is shown no more.
+    active = models.BooleanField(_("active"), default=True, db_default=True)
 
     class Meta:
         verbose_name = _("segment")
