@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segmentation.views import clusters, conditions, overview, own, segment
+from segmentation.views import clusters, conditions, cycles, overview, own, segment
 
 urlpatterns = [
     path("", overview.segments, name="segments"),
@@ -15,6 +15,8 @@ urlpatterns = [
     path("own/<slug:code>/edit/", own.own_edit, name="own_edit"),
     path("own/<slug:code>/archive/", own.own_archive, name="own_archive"),
     path("clusters/", clusters.clusters, name="clusters"),
+    path("cycles/", cycles.cycles, name="cycles"),
+    path("cycles/<int:pk>/", cycles.cycle, name="cycle"),
     path("<slug:code>/", overview.segmentation, name="segmentation"),
     path("<slug:segmentation>/<slug:code>/", segment.segment, name="segment"),
     path("<slug:segmentation>/<slug:code>/portrait/", segment.segment_portrait, name="segment_portrait"),
