@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from segmentation.views import clusters, conditions, cycles, overview, own, segment
+from segmentation.views import clusters, conditions, cycles, ltv, overview, own, segment
 
 urlpatterns = [
     path("", overview.segments, name="segments"),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("clusters/", clusters.clusters, name="clusters"),
     path("cycles/", cycles.cycles, name="cycles"),
     path("cycles/<int:pk>/", cycles.cycle, name="cycle"),
+    path("ltv/", ltv.worth, name="ltv"),
+    path("ltv/calibration/", ltv.calibration, name="ltv_calibration"),
+    path("ltv/channels/", ltv.channels, name="ltv_channels"),
+    path("ltv/prices/", ltv.prices, name="ltv_prices"),
     path("<slug:code>/", overview.segmentation, name="segmentation"),
     path("<slug:segmentation>/<slug:code>/", segment.segment, name="segment"),
     path("<slug:segmentation>/<slug:code>/portrait/", segment.segment_portrait, name="segment_portrait"),
