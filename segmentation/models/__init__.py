@@ -4,7 +4,7 @@ One way of references: nights <- metrics, scores, forecasts; segmentations <- me
 """
 
 from segmentation.models.clusters import ClusterFit
-from segmentation.models.cycles import LearnedCycle
+from segmentation.models.cycles import IntervalInUse, LearnedCycle
 from segmentation.models.ltv import Calibration, LtvFit
 from segmentation.models.memberships import ListedPatient, Membership, RfmCell, SegmentTotal
 from segmentation.models.metrics import Forecast, Metrics, Score, ServiceRhythm
@@ -16,6 +16,7 @@ __all__ = [
     "Calibration",
     "ClusterFit",
     "Forecast",
+    "IntervalInUse",
     "LearnedCycle",
     "ListedPatient",
     "LtvFit",

@@ -32,6 +32,8 @@ class LearnedCycle(models.Model):
     patients = models.PositiveIntegerField(_("patients"))
     borrowed = models.FloatField(_("borrowed"), default=0)
     fitted_on = models.DateField(_("learned on"))
+    # Points of the curve of return, [days, share, low, high], of the row for everybody.
+    curve = models.JSONField(default=list, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("learned cycle")
@@ -45,3 +47,22 @@ class LearnedCycle(models.Model):
 
     def __str__(self) -> str:
         return f"{self.service_id} {self.sex} {self.age_from or ''}: {self.days}"
+
+
+class IntervalInUse(models.Model):
+    """An interval with which the due dates of the stored rhythms were computed: written with them.
+
+    What differs on the next night from the intervals of the day (set by hand, learned) has to be computed anew.
+    """
+
+    service = models.ForeignKey(Service, models.CASCADE, related_name="+", db_constraint=False)
+    cell = models.SmallIntegerField(help_text=_("Sex and age band; 0: everybody else."))
+    days = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("interval in use")
+        verbose_name_plural = _("intervals in use")
+        constraints = [models.UniqueConstraint(fields=["service", "cell"], name="intervalinuse_once_per_cell")]
+
+    def __str__(self) -> str:
+        return f"{self.service_id}/{self.cell}: {self.days}"
