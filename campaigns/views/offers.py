@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from campaigns.models import Offer
 from campaigns.selectors import content as reading
+from campaigns.services.running import starting
 from campaigns.services.writing import content
 from campaigns.services.writing.contexts import benefit
 from campaigns.views.content_forms import OfferForm
@@ -94,7 +95,10 @@ keys = _keys
 @require_http_methods(["GET", "POST"])
 @requires("campaigns.add_offer")
 def offer_new(request: HttpRequest) -> HttpResponse:
-    return _form(request, Offer(created_by_id=request.user.pk, promo_code="", url=""))
+    """A new offer. `?segment=<segmentation>:<segment>` brings along the draft offer written for a cluster."""
+    begun = starting.of_query({}, request.GET.getlist("segment")[:1], [])
+    draft = "".join(segment.offer for segment in begun.segments)
+    return _form(request, Offer(created_by_id=request.user.pk, promo_code="", url="", name=begun.name, terms=draft))
 
 
 @require_http_methods(["GET", "POST"])

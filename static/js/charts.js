@@ -317,7 +317,53 @@
     };
   }
 
-  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption };
+  // People as points: who stand close together are alike. A colour and a shape for every cluster; a click on the
+  // legend leaves one of them in sight.
+  var SHAPES = ["circle", "triangle", "diamond", "rect", "roundRect", "pin", "arrow"];
+  function scatterOption(config, look, width) {
+    var narrow = width < 560, font = narrow ? 12 : 13;
+    function shape(index) { return SHAPES[index % SHAPES.length]; }
+    var clouds = config.series.map(function (s, index) {
+      return {
+        name: s.name, type: "scatter", data: s.points, symbol: shape(index), symbolSize: (s.points.length > 400 || narrow ? 5 : 7) + (index % 7 ? 1 : 0),
+        itemStyle: { color: s.colour, opacity: 0.6 }, emphasis: { focus: "series", scale: 1.4 }, blur: { itemStyle: { opacity: 0.07 } },
+        cursor: "default", z: 2, legendHoverLink: true
+      };
+    });
+    // The name stands where most of the cluster is.
+    var names = config.series.filter(function (s) { return s.centre; }).map(function (s) {
+      return {
+        name: s.name, type: "scatter", data: [s.centre], symbol: "circle", symbolSize: 1, silent: true, z: 5, itemStyle: { color: s.colour },
+        tooltip: { show: false }, labelLayout: { moveOverlap: "shiftY", hideOverlap: false },
+        label: {
+          show: true, formatter: function () { return s.label || s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
+          backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: narrow ? 110 : 190, overflow: "truncate"
+        }
+      };
+    });
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: 10, right: 14, top: 22 + 22 * legendRows(config, look, width), bottom: config.axis ? 26 : 10, containLabel: false },
+      legend: {
+        data: config.series.map(function (s, index) { return { name: s.name, icon: shape(index) }; }), top: 0, left: 4, itemWidth: 11,
+        itemHeight: 11, itemGap: 16, textStyle: { color: look.ink, fontSize: 12.5 }, inactiveColor: look.line
+      },
+      tooltip: Object.assign(tooltip(look), {
+        formatter: function (item) { return item.marker + "<b>" + escape(item.seriesName) + "</b><br>" + escape(config.series[item.seriesIndex].text || ""); }
+      }),
+      xAxis: {
+        type: "value", scale: true, name: config.axis || "", nameLocation: "middle", nameGap: 10, nameTextStyle: { color: look.quiet },
+        axisLabel: { show: false }, axisTick: { show: false }, axisLine: { show: true, onZero: false, lineStyle: { color: look.line } }, splitLine: { show: false }
+      },
+      yAxis: {
+        type: "value", scale: true, axisLabel: { show: false }, axisTick: { show: false },
+        axisLine: { show: true, onZero: false, lineStyle: { color: look.line } }, splitLine: { show: false }
+      },
+      series: clouds.concat(names)
+    };
+  }
+
+  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption, scatter: scatterOption };
 
   // --- Drawing ------------------------------------------------------------------------------------------------
   function draw(element) {
@@ -326,7 +372,8 @@
     var config = JSON.parse(source.textContent);
     var picture = echarts.getInstanceByDom(element);
     if (!picture) {
-      picture = echarts.init(element, null, { renderer: "svg" });
+      // Thousands of points are too many elements for a page.
+      picture = echarts.init(element, null, { renderer: config.kind === "scatter" ? "canvas" : "svg" });
       picture.on("click", function (item) {
         if (item.data && item.data.url) window.location.assign(item.data.url);
       });
