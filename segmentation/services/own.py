@@ -14,10 +14,10 @@ from django.db import OperationalError, connection, transaction
 from django.utils.translation import gettext as _
 
 from segmentation.conditions import Problem, Tree
-from segmentation.kinds import KINDS, MEMBERS, own_kinds
+from segmentation.kinds import KINDS, MEMBERS, late_kinds, own_kinds
 from segmentation.kinds.rule import asked_of
 from segmentation.models import ListedPatient, Membership, NightlyRun, Segment, Segmentation
-from segmentation.services import audiences, memberships, totals
+from segmentation.services import audiences, memberships, order, totals
 from segmentation.services.night import Night
 
 # After the segmentations of the clinic, in the order of their making.
@@ -53,17 +53,24 @@ def own_segments(*, active: bool = True) -> list[Segmentation]:
 
 def ring_of(code: str, tree: Tree) -> list[Problem]:
     """A segment must not be made of itself, directly or through others."""
-    rules = {one.code: asked_of(one) for one in Segmentation.objects.filter(kind="rule")}
-    rules[code] = asked_of(Segmentation(code=code, params={"where": tree}))
-    reached, ahead = set[str](), set(rules[code])
+    asked = asked_of(Segmentation(code=code, kind="rule", params={"where": tree}))
+    if ring_through(code, *asked):
+        return [Problem("where", _("These conditions come back to the segment itself."))]
+    return []
+
+
+def ring_through(code: str, *made_of: str) -> bool:
+    """Whether a segmentation made of these would be made of itself."""
+    needs = order.needs(Segmentation.objects.filter(kind__in=late_kinds()))
+    reached, ahead = set[str](), set(made_of)
     while ahead:
         step = ahead.pop()
         if step == code:
-            return [Problem("where", _("These conditions come back to the segment itself."))]
+            return True
         if step not in reached:
             reached.add(step)
-            ahead |= rules.get(step, set())
-    return []
+            ahead |= needs.get(step, set())
+    return False
 
 
 def problems(code: str, tree: Any) -> list[Problem]:
