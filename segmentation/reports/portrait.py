@@ -8,24 +8,18 @@ A sample is counted once between two nights and kept in the cache: only nights c
 """
 
 import datetime as dt
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.core.cache import cache
 from django.db import connection
-from django.db.models import Max
 from django.utils.translation import gettext as _
-from redis.exceptions import RedisError
 
 from patients.models import AcquisitionChannel, Branch, Service
 from patients.models.catalogue import Sex
-from segmentation.models import NightlyRun, Segment
-
-log = logging.getLogger(__name__)
+from segmentation.models import Segment
+from segmentation.selectors.kept import kept, since_night
 
 SAMPLE = 20_000
-KEPT_SECONDS = 36 * 3600
 SHOWN = 6
 BANDS = ((0, 17), (18, 24), (25, 34), (35, 44), (45, 54), (55, 64), (65, None))
 
@@ -87,10 +81,9 @@ class Portrait:
 
 def portrait(segment: Segment, today: dt.date) -> Portrait:
     """The patients who are in the segment now, beside the base."""
-    night = NightlyRun.objects.filter(state=NightlyRun.State.DONE).aggregate(last=Max("finished_at"))["last"]
-    since = f"{today}:{night.timestamp() if night else 0}"
-    mine = _kept(f"portrait:{segment.pk}:{since}", lambda: _count(_OF_SEGMENT, segment.pk, today))
-    base = _kept(f"portrait:base:{since}", lambda: _count(_OF_BASE, None, today))
+    since = since_night(today)
+    mine: Counts = kept(f"portrait:{segment.pk}:{since}", lambda: _count(_OF_SEGMENT, segment.pk, today))
+    base: Counts = kept(f"portrait:base:{since}", lambda: _count(_OF_BASE, None, today))
     patients = mine.get("all", {}).get(None, 0)
     if not patients:
         return Portrait(0, False, [])
@@ -107,19 +100,6 @@ def portrait(segment: Segment, today: dt.date) -> Portrait:
     for feature, code in zip(features, ("sex", "band", "branch", "channel", "service"), strict=True):
         feature.known = _known(mine, code) / patients
     return Portrait(patients, patients >= SAMPLE, [feature for feature in features if feature.lines])
-
-
-def _kept(key: str, count: Callable[[], Counts]) -> Counts:
-    """What was counted since the last night; without the cache it is counted again."""
-    try:
-        found: Counts | None = cache.get(key)
-        if found is None:
-            found = count()
-            cache.set(key, found, KEPT_SECONDS)
-        return found
-    except RedisError as problem:
-        log.warning("a portrait is not kept: %s", type(problem).__name__)
-        return count()
 
 
 def _count(sample: str, segment: int | None, today: dt.date) -> Counts:
