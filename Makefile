@@ -19,7 +19,7 @@ setup:  ## .venv, assets, message catalogues: what is not done yet
 	@"$(PYTHON)" clinic_crm/local/setup.py
 
 test: setup  ## All tests. make test ARGS="-k recall"
-	@$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup  ## Everything that can be said without running the portal
 	@$(PY) -m ruff check .

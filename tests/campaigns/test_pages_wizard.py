@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
+from django.utils import timezone
 
 from campaigns.models import Campaign, CampaignCheck, ChannelAccount, Message
 from campaigns.services.deciding import checking
 from campaigns.services.running import drafts
 from segmentation.models import Segment
 from segmentation.services.defaults import ensure_defaults
-from tests.campaigns.making import NOW, make_campaign, make_offer, make_patients, make_template, make_user, policy
+from tests.campaigns.making import make_campaign, make_offer, make_patients, make_template, make_user, policy
 
 pytestmark = pytest.mark.django_db
 WOMEN = {"all": [{"attribute": "sex", "is": "in", "value": ["female"]}]}
@@ -276,7 +277,7 @@ def test_large_base_is_counted_by_a_worker(marketer: Client, monkeypatch: pytest
     monkeypatch.setattr(checking, "SMALL_BASE", -2)
     page = marketer.get(edit(campaign, "check"))
     assert page.context["counting"] and 'hx-trigger="every 1500ms"' in page.content.decode()
-    assert checking.run(campaign.pk, NOW)
+    assert checking.run(campaign.pk, timezone.now())
     fragment = marketer.get(f"/campaigns/{campaign.pk}/check/")
     assert fragment.context["forecast"].audience == 3
 
