@@ -55,34 +55,46 @@ class Learned:
     counts: bool
 
 
-def intervals(services: Collection[int] | None = None) -> list[Interval]:
+def intervals(services: Collection[int] | None = None, *, prefer_learned: bool = False) -> list[Interval]:
     """The intervals in use, of these services or of all: the one set by hand, or else what was learned, by group.
+    `prefer_learned` turns that round, where learning is not switched off.
 
     Services in the order of their ids; of a learned one the row for everybody comes first.
     """
     chosen = Service.objects.all() if services is None else Service.objects.filter(pk__in=services)
-    by_hand = chosen.filter(recall_days__gt=0).values_list("pk", Least("recall_days", NEVER))
-    found = [Interval(pk, "", None, None, days, False) for pk, days in by_hand]
-    unset = chosen.filter(recall_days=None, learn_recall=True)
-    rows = LearnedCycle.objects.filter(service__in=unset.values("pk"))
-    for service, everybody, groups in _by_service(rows):
+    by_hand = dict(chosen.filter(recall_days__gt=0).values_list("pk", Least("recall_days", NEVER)))
+    learning = chosen.filter(learn_recall=True)
+    learning = learning if prefer_learned else learning.filter(recall_days=None)
+    found = []
+    for service, everybody, groups in _by_service(LearnedCycle.objects.filter(service__in=learning.values("pk"))):
         if not why_unused(everybody):
+            by_hand.pop(service, None)
             found += [
                 Interval(service, row.sex, row.age_from, row.age_to, min(row.days, NEVER), True)
                 for row in (everybody, *groups)
             ]
+    found += [Interval(service, "", None, None, days, False) for service, days in by_hand.items()]
     return sorted(found, key=lambda one: (one.service, one.sex, -1 if one.age_from is None else one.age_from))
 
 
 def days_by_cell(services: Collection[int] | None = None) -> dict[int, list[int]]:
     """Service -> the interval of every cell, as `cell_sql` numbers them; groups without a row take everybody's."""
-    found: dict[int, list[int]] = {}
+    by_hand, learned = days_in_use(services)
+    return {service: [days] * CELLS for service, days in by_hand.items()} | learned
+
+
+def days_in_use(services: Collection[int] | None = None) -> tuple[dict[int, int], dict[int, list[int]]]:
+    """Service -> the interval set by hand; service -> the learned ones by cell."""
+    by_hand: dict[int, int] = {}
+    learned: dict[int, list[int]] = {}
     for one in intervals(services):
-        if one.age_from is None:
-            found[one.service] = [one.days] * CELLS
+        if not one.learned:
+            by_hand[one.service] = one.days
+        elif one.age_from is None:
+            learned[one.service] = [one.days] * CELLS
         else:
-            found[one.service][cell_of(one.sex, one.age_from)] = one.days
-    return found
+            learned[one.service][cell_of(one.sex, one.age_from)] = one.days
+    return by_hand, learned
 
 
 def cell_of(sex: str, age: int | None) -> int:

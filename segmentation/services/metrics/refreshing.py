@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 
+from segmentation.selectors.cycles import days_in_use
 from segmentation.services.metrics import facts, rhythms, scope, writing
 
 # Above this share of the base, looking facts up patient by patient is slower than reading all of them in order.
@@ -40,8 +41,11 @@ def refresh(as_of: datetime.date, *, full: bool, previous: datetime.date | None)
     night = _Night(as_of, previous)
     night.prepare()
     if full or previous is None or as_of < previous or night.concerns_many():
-        return night.recompute_everybody()
-    return night.recompute_concerned()
+        written = night.recompute_everybody()
+    else:
+        written = night.recompute_concerned()
+    night.keep_intervals()
+    return written
 
 
 class _Night:
@@ -49,7 +53,8 @@ class _Night:
 
     def __init__(self, as_of: datetime.date, previous: datetime.date | None) -> None:
         self.previous = previous
-        self.parameters = {"as_of": as_of, "previous": previous, "zone": settings.TIME_ZONE}
+        self.parameters: dict[str, Any] = {"as_of": as_of, "previous": previous, "zone": settings.TIME_ZONE}
+        self.intervals = rhythms.BY_HAND
 
     def run(self, statement: str, **places: str) -> int:
         with connection.cursor() as cursor:
@@ -73,14 +78,30 @@ class _Night:
         self.run(f"SELECT pg_advisory_xact_lock({LOCK})")
         self.run("SET LOCAL jit = off")
         self.run("SET LOCAL work_mem = '64MB'")
+        self.read_intervals()
+
+    def read_intervals(self) -> None:
+        by_hand, learned = days_in_use()
+        rows = [(service, 0, days) for service, days in by_hand.items()]
+        rows += [(service, cell, days) for service, cells in learned.items() for cell, days in enumerate(cells)]
+        names = ("i_services", "i_cells", "i_days")
+        self.parameters |= {name: [row[number] for row in rows] for number, name in enumerate(names)}
+        self.parameters["i_learned"] = list(learned)
+        self.intervals = rhythms.OR_LEARNED if learned else rhythms.BY_HAND
+        self.build("night_intervals", rhythms.INTERVALS)
         self.build("night_recalls", rhythms.RECALLS)
+
+    def keep_intervals(self) -> None:
+        """The next night has to know with which intervals the due dates were computed."""
+        self.run(scope.INTERVALS_GONE)
+        self.run(scope.INTERVALS_USED)
 
     def concerns_many(self) -> bool:
         """Consume the log and find who is concerned; True when reading everybody's facts is cheaper."""
         self.build("night_touched", scope.TOUCHED)
         self.run(scope.CONSUMED)
         self.run(scope.MOVED_BY_TIME)
-        self.run(scope.MOVED_BY_RECALL)
+        self.run(scope.MOVED_BY_INTERVAL)
         self.run("ANALYZE night_touched")
         self.build("night_patient", scope.PATIENTS)
         return self.share() > FULL_ABOVE
@@ -122,7 +143,9 @@ class _Night:
         self.build("night_rhythms", rhythms.RHYTHMS, key="patient_id, service_id", **places)
         for way in without:
             self.run(f"SET LOCAL enable_{way} TO DEFAULT")
-        self.build("night_habits", rhythms.HABITS, key="patient")
+        if self.parameters["i_learned"]:
+            self.build("night_learned", rhythms.LEARNED, key="patient_id, service_id")
+        self.build("night_habits", rhythms.HABITS, key="patient", **self.intervals)
 
     def write(self, mine: str) -> int:
         people, stored = (mine.format(patient=column) for column in ("person.id", "stored.patient_id"))
@@ -134,7 +157,7 @@ class _Night:
             return self.fill(table, people)
         if table.fresh:
             self.build("night_metrics", table.fresh, key="patient_id", people=people)
-        return self.run(table.delete, stored=stored) + self.run(table.upsert)
+        return self.run(table.delete, stored=stored, **self.intervals) + self.run(table.upsert, **self.intervals)
 
     def fill(self, table: writing.Table, people: str) -> int:
         """The first filling writes millions of rows: its indexes, the key among them, are built behind them."""
@@ -143,7 +166,7 @@ class _Night:
             indexes = cursor.fetchall()
         for drop, _create in indexes:
             self.run(drop)
-        written = self.run(table.insert, people=people)
+        written = self.run(table.insert, people=people, **self.intervals)
         for _drop, create in indexes:
             self.run(create)
         return written

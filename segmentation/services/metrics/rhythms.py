@@ -1,13 +1,19 @@
 """SQL of what each patient does again and again: rhythm per service, and what follows from it for the patient."""
 
+from segmentation.selectors.cycles import cell_sql
 from segmentation.services.metrics.facts import LOW_31_BITS
 
-# The recall intervals of this night, read once: an administrator may change them while the statements run.
-# A hundred years is "never"; it keeps date arithmetic in range whatever was typed.
+# The intervals of this night, read once: an administrator may change them while the statements run. Learned ones have a
+# row for every cell of sex and age.
+INTERVALS = """
+CREATE TEMPORARY TABLE night_intervals ON COMMIT DROP AS
+SELECT * FROM unnest(%(i_services)s::int[], %(i_cells)s::smallint[], %(i_days)s::int[])
+    AS interval (service_id, cell, days)
+"""
+# Those that are the same for everybody.
 RECALLS = """
 CREATE TEMPORARY TABLE night_recalls ON COMMIT DROP AS
-SELECT id AS service_id, CASE WHEN recall_days > 0 THEN LEAST(recall_days, 36500) END AS recall_days
-FROM patients_service
+SELECT service_id, days AS recall_days FROM night_intervals WHERE service_id <> ALL(%(i_learned)s::int[])
 """
 
 # Days, not visits: a MIS may write one coming as two documents, or one document with the service twice.
@@ -27,11 +33,27 @@ FROM (
 GROUP BY patient, service_id
 {stored}
 """
+# The intervals of those services that have learned ones: by sex, and by age on the day of the last use.
+LEARNED = f"""
+CREATE TEMPORARY TABLE night_learned ON COMMIT DROP AS
+SELECT rhythm.patient_id, rhythm.service_id, night_intervals.days
+FROM night_rhythms AS rhythm
+JOIN patients_patient AS person ON person.id = rhythm.patient_id
+JOIN night_intervals ON night_intervals.service_id = rhythm.service_id
+    AND night_intervals.cell = {cell_sql("person", "rhythm.last_on")}
+WHERE rhythm.service_id = ANY(%(i_learned)s::int[])
+"""
+# How the statements below find the interval of a rhythm; with nothing learned they need not look for it.
+BY_HAND = {"interval": "night_recalls.recall_days", "learned": ""}
+OR_LEARNED = {
+    "interval": "COALESCE(night_recalls.recall_days, night_learned.days)",
+    "learned": "LEFT JOIN night_learned USING (patient_id, service_id)",
+}
 # What ServiceRhythm holds.
 FRESH = """(
-    SELECT patient_id, service_id, visits, first_on, last_on, money, last_on + recall_days AS due_on,
+    SELECT patient_id, service_id, visits, first_on, last_on, money, last_on + {interval} AS due_on,
         CASE WHEN visits > 1 THEN (last_on - first_on)::float8 / (visits - 1) END AS interval_days
-    FROM night_rhythms LEFT JOIN night_recalls USING (service_id)
+    FROM night_rhythms LEFT JOIN night_recalls USING (service_id) {learned}
 )"""
 
 
@@ -49,15 +71,12 @@ def _day(column: str) -> str:
 
 
 # A service is current unless the patient, by the last visit, had left it undone for two of its intervals.
-_CURRENT = (
-    "night_recalls.recall_days IS NOT NULL"
-    " AND night_visits.last_visit_on - rhythm.last_on <= 2 * night_recalls.recall_days"
-)
+_CURRENT = "rhythm.recall_days IS NOT NULL AND night_visits.last_visit_on - rhythm.last_on <= 2 * rhythm.recall_days"
 _SMALLER_ID = f"{LOW_31_BITS} - rhythm.service_id"
 _FIRST = _rank(f"65535 - {_day('rhythm.first_on')}", "rhythm.visits", _SMALLER_ID)
 _LAST = _rank(_day("rhythm.last_on"), "rhythm.visits", _SMALLER_ID)
 _MAIN = _rank("rhythm.visits", _day("rhythm.last_on"), _SMALLER_ID)
-_CYCLE = _rank("rhythm.visits", _day("rhythm.last_on"), f"{LOW_31_BITS} - night_recalls.recall_days")
+_CYCLE = _rank("rhythm.visits", _day("rhythm.last_on"), f"{LOW_31_BITS} - rhythm.recall_days")
 
 HABITS = f"""
 CREATE TEMPORARY TABLE night_habits ON COMMIT DROP AS
@@ -66,9 +85,11 @@ SELECT rhythm.patient_id AS patient,
     {LOW_31_BITS} - (max({_LAST}) & {LOW_31_BITS}) AS last_service_id,
     {LOW_31_BITS} - (max({_MAIN}) & {LOW_31_BITS}) AS main_service_id,
     {LOW_31_BITS} - (max({_CYCLE}) FILTER (WHERE {_CURRENT}) & {LOW_31_BITS}) AS recall_days,
-    min(rhythm.last_on + night_recalls.recall_days) FILTER (WHERE {_CURRENT}) AS service_due_on
-FROM night_rhythms AS rhythm
+    min(rhythm.last_on + rhythm.recall_days) FILTER (WHERE {_CURRENT}) AS service_due_on
+FROM (
+    SELECT night_rhythms.*, {{interval}} AS recall_days
+    FROM night_rhythms LEFT JOIN night_recalls USING (service_id) {{learned}}
+) AS rhythm
 JOIN night_visits ON night_visits.patient = rhythm.patient_id
-LEFT JOIN night_recalls ON night_recalls.service_id = rhythm.service_id
 GROUP BY rhythm.patient_id
 """

@@ -43,16 +43,25 @@ WHERE complaint
     AND given_at < (%(as_of)s::date - 364)::timestamp AT TIME ZONE %(zone)s
 """
 
-# Every rhythm of a service was written with one recall interval, so any one of them tells whether it has been edited.
-MOVED_BY_RECALL = """
+# Due dates are stored: where an interval is another one than they were computed with, everybody of that service.
+MOVED_BY_INTERVAL = """
 INSERT INTO night_touched
-SELECT rhythm.patient_id, false
-FROM night_recalls
-CROSS JOIN LATERAL (
-    SELECT last_on, due_on FROM segmentation_servicerhythm WHERE service_id = night_recalls.service_id LIMIT 1
-) AS sample
-JOIN segmentation_servicerhythm AS rhythm ON rhythm.service_id = night_recalls.service_id
-WHERE sample.due_on IS DISTINCT FROM sample.last_on + night_recalls.recall_days
+SELECT patient_id, false FROM segmentation_servicerhythm
+WHERE service_id IN (
+    SELECT service_id
+    FROM night_intervals AS fresh FULL JOIN segmentation_intervalinuse AS stored USING (service_id, cell)
+    WHERE fresh.days IS DISTINCT FROM stored.days
+)
+"""
+INTERVALS_GONE = """
+DELETE FROM segmentation_intervalinuse AS stored
+WHERE NOT EXISTS (SELECT FROM night_intervals WHERE (service_id, cell) = (stored.service_id, stored.cell))
+"""
+INTERVALS_USED = """
+INSERT INTO segmentation_intervalinuse (service_id, cell, days)
+SELECT service_id, cell, days FROM night_intervals
+EXCEPT SELECT service_id, cell, days FROM segmentation_intervalinuse
+ON CONFLICT (service_id, cell) DO UPDATE SET days = EXCLUDED.days
 """
 
 PATIENTS = """

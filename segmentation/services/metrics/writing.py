@@ -50,7 +50,8 @@ WHERE person.deleted_at IS NULL AND person.merged_into_id IS NULL AND {people}
 class Table(NamedTuple):
     """How a table is brought to what was computed: `insert` when it is empty, otherwise `delete` and `upsert`.
 
-    The condition that says whose rows are meant has a place `{people}` in `fresh` and `insert`, `{stored}` in `delete`.
+    The condition that says whose rows are meant has a place `{people}` in `fresh` and `insert`, `{stored}` in `delete`;
+    rhythms have places for their intervals everywhere.
     """
 
     name: str
