@@ -1,6 +1,6 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
-    metrics -> scores -> memberships -> totals -> results -> reach -> standing -> rules -> rule_results
+    metrics -> forecasts -> scores -> memberships -> totals -> results -> reach -> standing -> rules -> rule_results
     -> rule_counts
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
@@ -29,7 +29,7 @@ from clinic_crm.celery import app
 from patients.locks import lock_connection
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
-from segmentation.services import memberships, metrics, scores, totals
+from segmentation.services import forecasts, memberships, metrics, scores, totals
 from segmentation.services.night import Night
 from segmentation.services.rewind import rewind
 from triggers.services import counting, looking
@@ -48,6 +48,7 @@ class Step:
 
 STEPS = (
     Step("metrics", lambda night: metrics.refresh(night.as_of, full=night.full, previous=night.previous)),
+    Step("forecasts", forecasts.refresh),
     Step("scores", scores.refresh),
     Step("memberships", memberships.refresh),
     Step("totals", totals.refresh),

@@ -59,6 +59,11 @@ METRICS: dict[str, Wire] = {
     **dict.fromkeys(RATIOS, NUMBER),
     **dict.fromkeys(REFERENCES, REFERENCE),
 }
+FORECASTS: dict[str, Wire] = {
+    "patient_id": ID,
+    **dict.fromkeys(("p_alive", "visits_3m", "visits_12m", "visits_36m"), NUMBER),
+    **dict.fromkeys(("bill", "money_3m", "money_12m", "money_36m"), MONEY),
+}
 SPAN = 1 << 21  # so many ids are read at once: a value of PostgreSQL holds a gigabyte at most
 EPOCH = datetime.date(1970, 1, 1)
 
@@ -81,6 +86,13 @@ def load_metrics(as_of: datetime.date, columns: Collection[str] | None = None) -
     frame = read_frame("segmentation_metrics", needed).rename(columns={"patient_id": "patient"})
     frame.attrs["as_of"] = day_number(as_of)
     return frame
+
+
+def load_forecasts(columns: Collection[str]) -> pd.DataFrame:
+    """Forecasts of those who have one, sorted by `patient`: probabilities and visits float64, money float64 ₽ (NaN
+    where the bill could not be modelled)."""
+    needed = {name: FORECASTS[name] for name in ("patient_id", *sorted(set(columns)))}
+    return read_frame("segmentation_forecast", needed).rename(columns={"patient_id": "patient"})
 
 
 def read_frame(table: str, columns: dict[str, Wire], *, where: str = "TRUE") -> pd.DataFrame:

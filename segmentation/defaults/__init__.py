@@ -5,12 +5,13 @@ neighbours differ for those who do not see red and green apart.
 """
 
 from segmentation.defaults.base import SegmentationDefault, SegmentDefault, Text
+from segmentation.defaults.falling import FALLING
 from segmentation.defaults.lifecycle import LIFECYCLE
 from segmentation.defaults.rfm import RFM
 from segmentation.defaults.satisfaction import SATISFACTION
 from segmentation.defaults.value import VALUE
 
-SEGMENTATIONS = (RFM, VALUE, SATISFACTION, LIFECYCLE)
+SEGMENTATIONS = (RFM, VALUE, SATISFACTION, LIFECYCLE, FALLING)
 FALLBACK_COLOUR = "#667085"
 
 __all__ = ["FALLBACK_COLOUR", "SEGMENTATIONS", "SegmentDefault", "SegmentationDefault", "Text"]

@@ -1,6 +1,7 @@
 """The kinds of segmentation that are installed, by code."""
 
 from segmentation.kinds.base import MEMBERS, AskedKind, Before, Cause, Kind, Outcome, Params
+from segmentation.kinds.falling import Falling
 from segmentation.kinds.lifecycle import Lifecycle
 from segmentation.kinds.listed import Listed
 from segmentation.kinds.reasons import REASONS, reason_label
@@ -10,7 +11,7 @@ from segmentation.kinds.satisfaction import Satisfaction
 from segmentation.kinds.value import Value
 
 KINDS: dict[str, Kind] = {
-    kind.code: kind for kind in (Rfm(), Value(), Satisfaction(), Lifecycle(), Listed(), Rule())
+    kind.code: kind for kind in (Rfm(), Value(), Satisfaction(), Lifecycle(), Falling(), Listed(), Rule())
 }  # fmt: skip
 
 

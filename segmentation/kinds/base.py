@@ -66,6 +66,7 @@ class Kind(ABC):
     title: ClassVar[Promise]
     segments: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]  # the columns of Metrics it reads; visit_days is always there
+    forecasts: ClassVar[tuple[str, ...]] = ()  # the columns of Forecast it reads; NaN where there is none
     form_class: ClassVar[type[forms.Form]]
 
     def clean(self, params: Params) -> Params:

@@ -32,6 +32,11 @@ REASONS: dict[str, Promise] = {
     "past_due": _("the due date has passed"),
     "missed_cycles": _("missed the visits that were due"),
     "no_visit_months": _("no visit for months"),
+    # Falling value
+    "silent": _("has fallen silent"),
+    "comes_rarer": _("comes more rarely"),
+    "pays_less": _("pays less per visit"),
+    "as_before": _("as much is expected as before"),
 }
 
 SCORE_NAMES: dict[str, Promise] = {

@@ -29,6 +29,7 @@ _RANKS: dict[str, dict[str, int]] = {
     "value": {"vip": 0, "stable": 1, "one_off": 2, "unprofitable": 3},
     "satisfaction": {"a": 0, "b": 1, "v": 1, "d": 2, "g": 3},
     "lifecycle": {"new": 0, "active": 0, "due": 1, "overdue": 2, "lost": 3},
+    "falling": {"steady": 0, "falling": 1},
 }  # fmt: skip
 
 

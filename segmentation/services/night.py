@@ -24,6 +24,7 @@ from segmentation.frames import (
     TEXT,
     Wire,
     day_number,
+    load_forecasts,
     load_metrics,
     read_frame,
     read_groups,
@@ -40,6 +41,7 @@ FOR_TOTALS = (
     "visit_days", "visits_365", "money", "money_365", "margin_365", "first_visit_on", "next_visit_on", "last_nps",
     "last_answer_on",
 )  # fmt: skip
+FORECASTS_FOR_TOTALS = ("money_12m",)
 FOREIGN = -2  # a segment the kind no longer yields
 Ids = NDArray[np.int64]
 
@@ -94,12 +96,12 @@ class Night:
 
     @cached_property
     def frame(self) -> pd.DataFrame:
-        """Metrics of everybody the clinic knew on `as_of`.
+        """Metrics of everybody the clinic knew on `as_of`, with the forecasts of those who have one.
 
         A night of the past must not count as leads those who registered later; a visit outweighs the date of the card.
         """
         needed = {name for kind in KINDS.values() for name in kind.metrics} | set(FOR_TOTALS)
-        frame = load_metrics(self.as_of, needed)
+        frame = _with_forecasts(load_metrics(self.as_of, needed))
         later = _registered_after(self.as_of)
         if not len(later):
             return frame
@@ -177,6 +179,16 @@ class Night:
         if not primary:
             outcome = Outcome(outcome.segments, outcome.causes)
         return Division(segmentation, kind, segment_ids, fitted, held, outcome)
+
+
+def _with_forecasts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The columns of Forecast the kinds and the totals read; NaN for those who have none."""
+    needed = {name for kind in KINDS.values() for name in kind.forecasts} | set(FORECASTS_FOR_TOTALS)
+    known = load_forecasts(needed)
+    patients, ids = frame["patient"].to_numpy(), known["patient"].to_numpy()
+    joined = frame.assign(**{name: spread(patients, ids, known[name].to_numpy(), np.nan) for name in sorted(needed)})
+    joined.attrs = frame.attrs
+    return joined
 
 
 def _active() -> QuerySet[Segmentation]:

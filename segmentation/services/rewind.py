@@ -4,7 +4,7 @@ import datetime
 
 from django.db import connection, transaction
 
-from segmentation.models import BaseTotal, NightlyRun, RfmCell, SegmentTotal
+from segmentation.models import BaseTotal, Calibration, Forecast, LtvFit, NightlyRun, RfmCell, SegmentTotal
 
 SCORES = ("r", "f", "m", "profit_band")
 
@@ -29,5 +29,5 @@ def rewind(as_of: datetime.date) -> None:
             "WHERE changed_on >= %s",
             [as_of],
         )
-    for model in (SegmentTotal, RfmCell, BaseTotal, NightlyRun):
+    for model in (SegmentTotal, RfmCell, BaseTotal, NightlyRun, Forecast, LtvFit, Calibration):
         model.objects.filter(as_of__gte=as_of).delete()

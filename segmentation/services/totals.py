@@ -60,13 +60,19 @@ def _mean(values: NDArray[np.float64]) -> Decimal | None:
     return _roubles(float(np.round(known * 100).sum()) / len(known)) if len(known) else None
 
 
+def _expected(money: NDArray[np.float64]) -> Decimal | None:
+    """Σ of what is known; None when nothing is known of anybody."""
+    known = money[~np.isnan(money)]
+    return _roubles(float(np.round(known * 100).sum())) if len(known) else None
+
+
 def _segment_totals(night: Night, division: Division) -> list[SegmentTotal]:
     """One row per segment. `entered` and `left` count those whose segment differs from the one before this night."""
     belongs, before = division.outcome.segments, division.before.along(night.patients)
     inside, moved = belongs >= 0, belongs != before
     count = len(division.kind.segments)
     left = np.concatenate([before[moved], division.before.segments[division.before.missing_in(night.patients)]])
-    ltv = _ltv(night)
+    ltv, forecast = _ltv(night), night.frame["money_12m"].to_numpy()
 
     def summed(values: NDArray[np.float64]) -> list[float]:
         return [float(total) for total in np.bincount(belongs[inside], weights=values[inside], minlength=count)]
@@ -82,6 +88,7 @@ def _segment_totals(night: Night, division: Division) -> list[SegmentTotal]:
             segment_id=division.segment_ids[code], as_of=night.as_of, patients=patients[i], entered=entered[i],
             left=gone[i], visits_365=int(visits[i]), money=_roubles(money[i]), money_365=_roubles(money_365[i]),
             margin_365=_roubles(margin[i]), ltv=_mean(ltv[belongs == i]),
+            forecast_12m=_expected(forecast[belongs == i]),
         )
         for i, code in enumerate(division.kind.segments)
     ]  # fmt: skip
@@ -126,6 +133,7 @@ def _base_total(night: Night) -> dict[str, object]:
         "money_365": money_365,
         "average_bill": money_365 / visits_365 if visits_365 else None,
         "ltv": _mean(_ltv(night)),
+        "forecast_12m": _expected(frame["money_12m"].to_numpy()),
         "nps": 100 * float(np.mean(answered >= 9) - np.mean(answered <= 6)) if len(answered) else None,
         "nps_answers": len(answered),
         "reachable": _reachable(night.as_of),

@@ -1,0 +1,58 @@
+"""What the models are told of a patient: repeat visit days, weeks, payments. Read from Metrics as they are."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from segmentation.frames import COUNT, DAY, ID, MONEY, Wire
+
+Floats = NDArray[np.float64]
+METRICS = "segmentation_metrics"
+DAYS_IN_WEEK = 7
+COLUMNS: dict[str, Wire] = {
+    "patient_id": ID,
+    **dict.fromkeys(("as_of", "first_visit_on", "last_visit_on", "next_visit_on", "due_on"), DAY),
+    "visit_days": COUNT,
+    "money": MONEY,
+}
+
+
+class Visits(NamedTuple):
+    """The arguments of BG/NBD: repeat visit days, weeks from the first to the last visit, weeks from the first on."""
+
+    x: Floats
+    t_x: Floats
+    t: Floats
+
+
+class Payments(NamedTuple):
+    """The arguments of Gamma-Gamma: days with a visit, ₽ per day; count 0 where nothing was paid.
+
+    Every day counts, the first too: a clinic is paid for a package at the first visit.
+    """
+
+    count: Floats
+    mean: Floats
+
+    def paid(self) -> "Payments":
+        """Of those who have paid anything."""
+        return Payments(self.count[self.count > 0], self.mean[self.count > 0])
+
+
+def visits_of(known: pd.DataFrame, as_of: float | Floats) -> Visits:
+    """`as_of`: one day number, or one for each patient."""
+    first = known["first_visit_on"].to_numpy(dtype=np.float64)
+    last = known["last_visit_on"].to_numpy(dtype=np.float64)
+    return Visits(
+        known["visit_days"].to_numpy(dtype=np.float64) - 1,
+        (last - first) / DAYS_IN_WEEK,
+        (as_of - first) / DAYS_IN_WEEK,
+    )
+
+
+def payments_of(known: pd.DataFrame) -> Payments:
+    money = known["money"].to_numpy(dtype=np.float64)
+    days = known["visit_days"].to_numpy(dtype=np.float64)
+    return Payments(np.where(money > 0, days, 0.0), np.where(money > 0, money / days, 0.0))
