@@ -25,16 +25,17 @@ from django.utils.translation import gettext_lazy as _
 from patients.models import Branch, Patient, Slot, Visit
 from patients.selectors.capacity import free_on, free_slots_sql
 from triggers.models import Firing, Goal, TriggerRule
-from triggers.rule_types import rhythm, visits
+from triggers.rule_types import intervals, rhythm, visits
 from triggers.rule_types.base import Clause, Params, Query, RuleType, Span
-from triggers.rule_types.rhythm import DAY, Intervals
+from triggers.rule_types.intervals import Intervals
+from triggers.rule_types.rhythm import DAY
 from triggers.timing.filling import fill
 
 # A look goes back 35 days, and a little more (services.looking).
 _LOOKED_BACK = 40 * DAY
 
 
-class LowCapacityForm(rhythm.IntervalsForm):
+class LowCapacityForm(intervals.IntervalsForm):
     overdue_days = forms.IntegerField(
         min_value=0, max_value=3650, initial=14, label=_("overdue for at least, days"),
         help_text=_("Those who are due now are left to the recall."),
@@ -87,7 +88,7 @@ class LowCapacity(RuleType):
             if params["free_percent"]
             else gettext("A day has free places at the branch."),
             gettext("Overdue for %(least)s to %(most)s days: %(services)s.")
-            % {"least": params["overdue_days"], "most": params["longest_days"], "services": rhythm.which(params)},
+            % {"least": params["overdue_days"], "most": params["longest_days"], "services": intervals.which(params)},
         ]
         number = params["per_place"]
         words = ngettext(
@@ -115,12 +116,14 @@ class LowCapacity(RuleType):
         today = timezone.localdate(now)
         clauses = []
         for use in rhythm.last_uses(patient_id, Intervals.of(params), today):
-            due = use["came_on"] + use["days"] * DAY
-            words = {"name": use["name"], "due": date_format(due)}
-            overdue = params["overdue_days"] <= (today - due).days <= params["longest_days"]
-            clauses.append(Clause(gettext("Overdue: %(name)s, was due on %(due)s") % words, overdue))
+            words = {"name": use.name, "due": date_format(use.due_on)}
+            overdue = params["overdue_days"] <= (today - use.due_on).days <= params["longest_days"]
+            text = gettext("Overdue: %(name)s, was due on %(due)s") % words
+            clauses.append(Clause(text + intervals.whence(use.interval), overdue))
         if not clauses:
-            clauses = [Clause(gettext("Has had the service: %(services)s") % {"services": rhythm.which(params)}, False)]
+            clauses = [
+                Clause(gettext("Has had the service: %(services)s") % {"services": intervals.which(params)}, False)
+            ]
         branch = Branch.objects.filter(pk__in=_branch_of(patient_id)).first()
         if branch is None:
             return [*clauses, Clause(gettext("The branch is known"), False)]
@@ -132,7 +135,7 @@ class LowCapacity(RuleType):
     def needs(self) -> str:
         if not Slot.objects.exists() and not Visit.objects.exists():
             return gettext("Neither free places nor visits have been posted.")
-        return rhythm.needs_intervals()
+        return intervals.needs_intervals()
 
 
 class Overdue(NamedTuple):
@@ -278,6 +281,7 @@ class _Period:
                         JOIN {self.intervals.sql()} ON w.service_id = i.service_id
                         JOIN patients_patient card ON card.id = v.patient_id
                         WHERE {rhythm.RENDERED.format(v="v")} AND v.starts_on >= %(oldest)s
+                            {self.intervals.fitting("card", "v.starts_on")}
                     ) every
                 ) u
                 JOIN patients_patient p ON p.id = u.person AND p.deleted_at IS NULL

@@ -17,7 +17,7 @@ from campaigns.models import Purpose
 from patients.models import Package, Service
 from patients.selectors.packages import Standing, packages_of, sessions_sql
 from triggers.models import Goal
-from triggers.rule_types import rhythm, visits
+from triggers.rule_types import intervals, rhythm, visits
 from triggers.rule_types.base import Clause, Params, Query, RuleType, Span
 
 LEFT, EXPIRES = "left", "expires"
@@ -71,7 +71,7 @@ class PackageRule(RuleType):
         else:
             said = [gettext("A package is used up, and no new one was bought.")]
         if params.get("services"):
-            said.append(gettext("Only packages of: %(services)s.") % {"services": rhythm.which(params)})
+            said.append(gettext("Only packages of: %(services)s.") % {"services": intervals.which(params)})
         return " ".join(said)
 
     def occasions(self, params: Params, span: Span) -> Query:

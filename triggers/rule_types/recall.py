@@ -9,15 +9,15 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from triggers.models import Goal
-from triggers.rule_types import rhythm, visits
+from triggers.rule_types import intervals, rhythm, visits
 from triggers.rule_types.base import Clause, Params, Query, RuleType, Span
 
 
-class RecallForm(rhythm.IntervalsForm):
+class RecallForm(intervals.IntervalsForm):
     doctor_first = forms.BooleanField(
         required=False, initial=True, label=_("the day the doctor named goes first"),
         help_text=_("When the visit says when to come again, that day counts instead of the interval."),
@@ -42,13 +42,7 @@ class Recall(RuleType):
         return visits.as_json(cleaned)
 
     def sentence(self, params: Params) -> str:
-        said = [gettext("Due again: %(services)s.") % {"services": rhythm.which(params)}]
-        if days := params.get("days"):
-            said.append(
-                ngettext("%(n)s day after the last time.", "%(n)s days after the last time.", days) % {"n": days}
-            )
-        else:
-            said.append(gettext("After the interval set at the service."))
+        said = [gettext("Due again: %(services)s.") % {"services": intervals.which(params)}, intervals.after(params)]
         if params.get("doctor_first"):
             said.append(gettext("The day the doctor named goes first."))
         if params.get("together"):
@@ -56,26 +50,27 @@ class Recall(RuleType):
         return " ".join(said)
 
     def occasions(self, params: Params, span: Span) -> Query:
-        return rhythm.due_again(rhythm.Intervals.of(params), span, doctor_first=bool(params.get("doctor_first")))
+        return rhythm.due_again(intervals.Intervals.of(params), span, doctor_first=bool(params.get("doctor_first")))
 
     def withdrawn(self, params: Params) -> str:
         return rhythm.use_is_no_more(doctor_first=bool(params.get("doctor_first")))
 
     def explain(self, params: Params, patient_id: int, now: datetime.datetime) -> list[Clause]:
         today = timezone.localdate(now)
-        uses = rhythm.last_uses(patient_id, rhythm.Intervals.of(params), today)
+        uses = rhythm.last_uses(patient_id, intervals.Intervals.of(params), today)
         if not uses:
-            return [Clause(gettext("Has had the service: %(services)s") % {"services": rhythm.which(params)}, False)]
+            return [Clause(gettext("Has had the service: %(services)s") % {"services": intervals.which(params)}, False)]
         return [_clause(use, bool(params.get("doctor_first")), today) for use in uses]
 
     def needs(self) -> str:
-        return rhythm.needs_intervals()
+        return intervals.needs_intervals()
 
 
-def _clause(use: dict[str, Any], doctor_first: bool, today: datetime.date) -> Clause:
-    named = use["named"] if doctor_first and use["named"] and use["named"] > use["came_on"] else None
-    due = named or use["came_on"] + use["days"] * rhythm.DAY
+def _clause(use: rhythm.LastUse, doctor_first: bool, today: datetime.date) -> Clause:
+    named = use.named if doctor_first and use.named and use.named > use.came_on else None
+    due = named or use.due_on
     text = gettext("Due again: %(name)s, last time on %(last)s, again on %(due)s") % {
-        "name": use["name"], "last": date_format(use["came_on"]), "due": date_format(due),
+        "name": use.name, "last": date_format(use.came_on), "due": date_format(due),
     }  # fmt: skip
-    return Clause(text, due <= today, due)
+    why = " " + gettext("(the day the doctor named)") if named else intervals.whence(use.interval)
+    return Clause(text + why, due <= today, due)

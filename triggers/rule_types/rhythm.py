@@ -1,4 +1,4 @@
-"""What the types about return share: which services, after how many days, and who has not come again by then.
+"""What the types about return share: whose service is due after its interval, and who has not come again by then.
 
 The use of a service is a completed visit with it. Days are those of the branch. Of two uses on one day (a MIS may write
 one coming as two documents) one counts: that with the doctor's word, else the one posted later. Cards merged into one
@@ -6,22 +6,19 @@ are one person: whoever came again under another card has come again.
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from django import forms
-from django.core.exceptions import ValidationError
-from django.db.models import F, Q
-from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
+from django.db.models import F
 
-from patients.models import Service, ServiceGroup, VisitItem
+from patients.models import VisitItem
+from segmentation.selectors.cycles import Interval
 from triggers.rule_types import visits
-from triggers.rule_types.base import Params, Query, Span
+from triggers.rule_types.base import Query, Span
+from triggers.rule_types.intervals import Intervals
 
 DAY = datetime.timedelta(days=1)
-NEVER = 36500  # a hundred years; keeps the arithmetic of dates in range whatever was typed
+FEW_STRETCHES = 4
 FORMAT = "'YYYY-MM-DD'"
 RENDERED = "{v}.deleted_at IS NULL AND {v}.status = 'completed'"
 USE = "v.id, v.patient_id, v.starts_on, v.starts_at, v.branch_id, v.return_due_on"
@@ -33,69 +30,6 @@ _OTHER_CARDS = """(
         SELECT id FROM patients_patient WHERE merged_into_id = a.merged_into_id OFFSET 0
     ) b WHERE a.merged_into_id IS NOT NULL AND b.id <> a.id
 )"""
-
-
-class IntervalsForm(forms.Form):
-    """Which services, and after how many days each is due again."""
-
-    services = forms.ModelMultipleChoiceField(
-        Service.objects.all(), required=False, label=_("services"),
-        help_text=_("Each on its own, unless “one for all of them” is ticked: then coming for any of them counts."),
-    )  # fmt: skip
-    group = forms.ModelChoiceField(
-        ServiceGroup.objects.all(), required=False, label=_("or all services of a group"),
-        help_text=_("Services and group empty: every service that has a recall interval."),
-    )  # fmt: skip
-    days = forms.IntegerField(
-        min_value=1, max_value=3650, required=False, label=_("own interval, days"),
-        help_text=_("Empty: the recall interval set at the service. A service without one is left out then."),
-    )  # fmt: skip
-    together = forms.BooleanField(
-        required=False, label=_("one for all of them"),
-        help_text=_("Coming for any of them counts, and of a visit for several the one that is due first is told of."),
-    )  # fmt: skip
-
-    def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
-        if cleaned.get("services") and cleaned.get("group"):
-            self.add_error("group", ValidationError(_("Choose services or a group, not both.")))
-        if cleaned.get("days") and not (cleaned.get("services") or cleaned.get("group")) and not self.errors:
-            self.add_error("days", ValidationError(_("Choose the services this interval is for.")))
-        return cleaned
-
-
-@dataclass(frozen=True)
-class Intervals:
-    """The services of a rule and the days after which each is due again, in step."""
-
-    services: list[int]
-    days: list[int]
-    together: bool = False
-
-    @classmethod
-    def of(cls, params: Params) -> "Intervals":
-        rows = _chosen(params).order_by("pk").values_list("pk", "recall_days")
-        own = params.get("days")
-        known = [(pk, min(own or interval, NEVER)) for pk, interval in rows if own or interval]
-        return cls([pk for pk, _days in known], [days for _pk, days in known], bool(params.get("together")))
-
-    def times(self, number: int) -> "Intervals":
-        return Intervals(self.services, [min(days * number, NEVER) for days in self.days], self.together)
-
-    def sql(self) -> str:
-        return "unnest(%(o_services)s::int[], %(o_intervals)s::int[]) AS w(service_id, days)"
-
-    def values(self) -> dict[str, Any]:
-        return {"o_services": self.services, "o_intervals": self.days}
-
-
-def _chosen(params: Params) -> Any:
-    chosen = Service.objects.all()
-    if params.get("services"):
-        chosen = chosen.filter(pk__in=visits.ids(params, "services"))
-    elif params.get("group"):
-        chosen = chosen.filter(group=params["group"])
-    return chosen.filter(Q() if params.get("days") else Q(recall_days__gt=0))
 
 
 def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -> Query:
@@ -112,9 +46,10 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
     own = f"""
         SELECT {USE}, w.service_id, v.starts_on + w.days AS anchor, '' AS word
         FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
-        JOIN {intervals.sql()} ON w.service_id = i.service_id
+        JOIN {intervals.sql()} ON w.service_id = i.service_id {intervals.card("v.patient_id")}
         WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)}
-            AND v.starts_on + w.days BETWEEN %(o_first)s AND %(o_last)s {unnamed} {span.only("v.patient_id")}
+            AND v.starts_on + w.days BETWEEN %(o_first)s AND %(o_last)s {unnamed}
+            {intervals.fitting("own", "v.starts_on")} {span.only("v.patient_id")}
     """
     doctors = f"""
         UNION ALL
@@ -179,17 +114,25 @@ def _first_of_visit(intervals: Intervals) -> str:
     """Of the services of one visit the one that is due first."""
     return f"""AND NOT EXISTS (
         SELECT FROM patients_visititem y JOIN {intervals.sql()} ON w.service_id = y.service_id
-        JOIN {intervals.sql().replace("AS w(", "AS mine(")} ON mine.service_id = u.service_id
+        JOIN {intervals.sql("mine")} ON mine.service_id = u.service_id {intervals.card("u.patient_id")}
         WHERE y.visit_id = u.id AND (w.days, w.service_id) < (mine.days, mine.service_id)
+            {intervals.fitting("own", "u.starts_on")} {intervals.fitting("own", "u.starts_on", "mine")}
     )"""
 
 
 def came_on(first: datetime.date, last: datetime.date, intervals: Iterable[int]) -> str:
     """The days on which a use must lie for its service to fall due on the days asked for: the index by day is asked
-    for these alone, and one long stretch is asked for once."""
+    for these alone, and one long stretch is asked for once.
+
+    Learned intervals are many, and stretches with them: these are asked for as a list of days, which the database
+    looks up at once where a chain of OR would be gone through for every visit.
+    """
     stretches = joined((first - days * DAY, last - days * DAY) for days in set(intervals))
-    ranges = [f"v.starts_on BETWEEN '{first}' AND '{last}'" for first, last in stretches]
-    return f"({' OR '.join(ranges)})"
+    if len(stretches) <= FEW_STRETCHES:
+        ranges = [f"v.starts_on BETWEEN '{first}' AND '{last}'" for first, last in stretches]
+        return f"({' OR '.join(ranges)})"
+    days = (first + n * DAY for first, last in stretches for n in range((last - first).days + 1))
+    return f"v.starts_on = ANY ('{{{','.join(map(str, days))}}}'::date[])"
 
 
 def joined(stretches: Iterable[tuple[datetime.date, datetime.date]]) -> list[tuple[datetime.date, datetime.date]]:
@@ -222,43 +165,44 @@ def people(span: Span) -> str:
     return f"(SELECT p.* FROM patients_patient p WHERE p.deleted_at IS NULL AND p.merged_into_id IS NULL {some})"
 
 
-def which(params: Params) -> str:
-    """The services in words."""
-    if params.get("services"):
-        names = Service.objects.filter(pk__in=visits.ids(params, "services")).values_list("name", flat=True)
-        return visits.in_words(list(names))
-    if params.get("group"):
-        group = ServiceGroup.objects.filter(pk=params["group"]).first()
-        return gettext("services of the group “%(name)s”") % {"name": group or "?"}
-    return gettext("every service with a recall interval")
+@dataclass(frozen=True)
+class LastUse:
+    """The last use of a service by a person, and the interval that counts after it."""
+
+    service: int
+    name: str
+    came_on: datetime.date
+    named: datetime.date | None
+    interval: Interval
+
+    @property
+    def due_on(self) -> datetime.date:
+        return self.came_on + self.interval.days * DAY
 
 
-def last_uses(patient_id: int, intervals: Intervals, until: datetime.date) -> Sequence[dict[str, Any]]:
-    """The last use of each service by a person up to a day: service, name, starts_on, return_due_on, interval."""
-    rows = (
+def last_uses(patient_id: int, intervals: Intervals, until: datetime.date) -> list[LastUse]:
+    """The last use of each service by a person up to a day."""
+    items = (
         VisitItem.objects.filter(
             visit__patient__in=visits.cards(patient_id), visit__deleted_at__isnull=True, visit__status="completed",
             visit__starts_on__lte=until, service__in=intervals.services,
         )
-        .order_by("service", "-visit__starts_on", F("visit__return_due_on").desc(nulls_last=True), "-visit")
-        .distinct("service")
-        .values("service", "service__name", "visit__starts_on", "visit__return_due_on")
+        .order_by("service_id", "-visit__starts_on", F("visit__return_due_on").desc(nulls_last=True), "-visit")
+        .distinct("service_id")
+        .select_related("service", "visit__patient")
     )  # fmt: skip
-    days = dict(zip(intervals.services, intervals.days, strict=True))
-    uses = [
-        {
-            "service": row["service"], "name": row["service__name"], "came_on": row["visit__starts_on"],
-            "named": row["visit__return_due_on"], "days": days[row["service"]],
-        }
-        for row in rows
-    ]  # fmt: skip
+    uses = [_last_use(item, intervals) for item in items]
     if intervals.together and uses:
-        last = max(row["visit__starts_on"] for row in rows)
-        return [min((use for use in uses if use["came_on"] == last), key=lambda use: (use["days"], use["service"]))]
+        last = max(use.came_on for use in uses)
+        return [min((use for use in uses if use.came_on == last), key=lambda use: (use.interval.days, use.service))]
     return uses
 
 
-def needs_intervals() -> str:
-    if Service.objects.filter(recall_days__gt=0).exists():
-        return ""
-    return gettext("No service has a recall interval yet: set it at the service, or give the rule its own.")
+def _last_use(item: VisitItem, intervals: Intervals) -> LastUse:
+    visit, who = item.visit, item.visit.patient
+    interval = intervals.of_use(item.service_id, who.sex, _age(who.birth_date, visit.starts_on))
+    return LastUse(item.service_id, item.service.name, visit.starts_on, visit.return_due_on, interval)
+
+
+def _age(born: datetime.date | None, on: datetime.date) -> int | None:
+    return on.year - born.year - ((on.month, on.day) < (born.month, born.day)) if born else None
