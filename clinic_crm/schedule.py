@@ -13,6 +13,7 @@ OFTEN = (
     ("Check of campaigns", "campaigns.tasks.sweep", 60),
     ("Rules", "triggers.tasks.fire", 15),
     ("Counts of rules", "triggers.tasks.refresh_counts", 60),
+    ("Searches for clusters", "segmentation.tasks.sweep_searches", 60),
 )
 
 

@@ -48,6 +48,7 @@ class PeriodicTaskAdmin(beat_admin.PeriodicTaskAdmin, ModelAdmin):
             "Dispatch": pgettext("periodic job", "Dispatch"),
             "Counts of campaigns": pgettext("periodic job", "Counts of campaigns"),
             "Counts of rules": pgettext("periodic job", "Counts of rules"),
+            "Searches for clusters": pgettext("periodic job", "Searches for clusters"),
             "Check of campaigns": pgettext("periodic job", "Check of campaigns"),
             "Rules": pgettext("periodic job", "Rules"),
         }
