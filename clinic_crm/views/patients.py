@@ -180,7 +180,7 @@ def everything(request: HttpRequest) -> HttpResponseBase:
 
 def _segments(text: str) -> list[Segment]:
     """Segments whose name in either language contains the words. There are dozens of them, so Python compares."""
-    rows = Segment.objects.filter(segmentation__active=True).select_related("segmentation")
+    rows = Segment.objects.filter(segmentation__active=True, active=True).select_related("segmentation")
     return [row for row in rows if text in normalised(f"{row.name} {row.name_en} {row.segmentation.name}")][:5]
 
 

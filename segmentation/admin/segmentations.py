@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold import widgets
 
 from patients.admin.base import ConfigurationAdmin
-from segmentation.kinds import KINDS, Kind, Params, own_kinds
+from segmentation.kinds import KINDS, Kind, Params, late_kinds
 from segmentation.models import Segment, Segmentation
 from segmentation.services.preview import PreviewResult, preview
 
@@ -104,8 +104,8 @@ class SegmentationAdmin(ConfigurationAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segmentation]:
-        """Own segments have no thresholds; they are edited in the portal, where their conditions can be counted."""
-        return super().get_queryset(request).exclude(kind__in=own_kinds())
+        """Own segments and clusters have no thresholds; they are made in the portal, where their members can be seen."""
+        return super().get_queryset(request).exclude(kind__in=late_kinds())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -22,6 +22,7 @@ def segmentations_with_totals(as_of: dt.date | None) -> list[dict[str, Any]]:
                     "patients": sizes.get(part.pk, 0) if as_of else None,
                 }
                 for part in one.segments.all()
+                if part.active
             ],
         }
         for one in Segmentation.objects.filter(active=True).prefetch_related("segments")

@@ -25,7 +25,7 @@ class ClinicDirectory:
     def names(self, kind: str, ids: Collection[int | str]) -> dict[int | str, str]:
         if kind == "segment":
             # What has been archived is no choice any more.
-            return {segment_code(one): str(one) for one in _segments(ids) if one.segmentation.active}
+            return {segment_code(one): str(one) for one in _segments(ids) if one.active and one.segmentation.active}
         return {one.pk: str(one) for one in MODELS[kind]._default_manager.filter(pk__in=ids)}
 
     def services_of(self, groups: Collection[int]) -> list[int]:
@@ -57,7 +57,7 @@ def options(source: str, words: str) -> list[Option]:
 
 def segment_options(words: str) -> list[Option]:
     """Segments of active segmentations, named with their segmentation unless it is their own."""
-    segments = Segment.objects.filter(segmentation__active=True).select_related("segmentation")
+    segments = Segment.objects.filter(segmentation__active=True, active=True).select_related("segmentation")
     rows = []
     for one in segments.order_by("segmentation__position", "segmentation__code", "position", "code"):
         name, division = str(one), str(one.segmentation)

@@ -97,7 +97,7 @@ def first_visit_day() -> dt.date | None:
 
 def divisions(as_of: dt.date | None, before: dt.date | None, code: str = "") -> list[Division]:
     """Active segmentations with the totals of a night and of an earlier one."""
-    segments = Segment.objects.filter(segmentation__active=True).select_related("segmentation")
+    segments = Segment.objects.filter(segmentation__active=True, active=True).select_related("segmentation")
     if code:
         segments = segments.filter(segmentation__code=code)
     dates = [date for date in (as_of, before) if date]

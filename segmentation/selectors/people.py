@@ -3,15 +3,20 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from patients.models import Patient
 from segmentation.models import Membership, Segment, Segmentation
 
 
 def filterable() -> list[Segmentation]:
-    """Active segmentations with their segments, in their order: every one is a filter of the list of patients."""
-    return list(Segmentation.objects.filter(active=True).prefetch_related("segments"))
+    """Active segmentations with their segments, in their order: every one is a filter of the list of patients.
+
+    Clusters that no search has found yet, or no longer finds, are nothing to filter by.
+    """
+    shown = Prefetch("segments", Segment.objects.filter(active=True))
+    found = Segmentation.objects.filter(active=True).prefetch_related(shown)
+    return [one for one in found if one.segments.all()]
 
 
 def members(patients: QuerySet[Patient], chosen: Mapping[Segmentation, str]) -> QuerySet[Patient]:

@@ -48,5 +48,5 @@ def _segments(codes: Iterable[str]) -> list[Segment]:
     for text in list(codes)[:10]:
         segmentation, _colon, code = text.replace("\0", "").partition(":")
         wanted |= Q(segmentation__code=segmentation, code=code)
-    shown = Segment.objects.filter(segmentation__active=True).select_related("segmentation")
+    shown = Segment.objects.filter(segmentation__active=True, active=True).select_related("segmentation")
     return list(shown.filter(wanted)) if wanted else []
