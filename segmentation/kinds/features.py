@@ -118,10 +118,13 @@ _STATIC: tuple[Feature, ...] = (
         "booked_share", "response", _("comes after a message"),
         _("Share of the messages that were sent after which a visit came about. Unknown without messages."), "share",
     ),
-    Feature("p_alive", "forecast", _("P(alive)"), _("Probability that the patient has not left for good."), "share"),
     Feature(
-        "money_12m", "forecast", _("expected in 12 months"), _("What the patient is expected to pay in the year ahead."),
-        "money",
+        "p_alive", "forecast", _("P(alive)"), _("Probability that the patient has not left for good."),
+        "share",
+    ),
+    Feature(
+        "money_12m", "forecast", _("expected in 12 months"),
+        _("What the patient is expected to pay in the year ahead."), "money",
     ),
 )  # fmt: skip
 FEATURES: dict[str, Feature] = {feature.code: feature for feature in _STATIC}

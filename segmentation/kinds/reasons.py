@@ -37,6 +37,8 @@ REASONS: dict[str, Promise] = {
     "comes_rarer": _("comes more rarely"),
     "pays_less": _("pays less per visit"),
     "as_before": _("as much is expected as before"),
+    # Clusters
+    "searched_again": _("clusters were looked for anew"),
 }
 
 SCORE_NAMES: dict[str, Promise] = {

@@ -21,7 +21,8 @@ from django.db.backends.utils import CursorWrapper
 from numpy.typing import NDArray
 
 from segmentation.frames import ID, copy_frame, read_frame
-from segmentation.services.night import Division, Held, Night, load_held
+from segmentation.services.divided import Division, Held, load_held
+from segmentation.services.night import Night
 
 MEMBERSHIPS = "segmentation_membership"
 
@@ -109,7 +110,7 @@ def _move(night: Night, division: Division) -> int:
 
 def _moves(night: Night, division: Division) -> pd.DataFrame:
     """patient_id, segment_id (missing: belongs nowhere), cause, money of all whose open membership must change."""
-    held = load_held(division.kind, division.segment_ids) if night.again else division.before
+    held = load_held(division.segments, division.segment_ids) if night.again else division.before
     belongs = division.outcome.segments
     changed = belongs != held.along(night.patients)
     if night.again:  # the cause of a move may have changed though its goal has not

@@ -27,14 +27,15 @@ from segmentation.frames import (
     load_forecasts,
     load_metrics,
     read_frame,
-    read_groups,
     read_ids,
 )  # fmt: skip
-from segmentation.kinds import KINDS, AskedKind, Before, Kind, Outcome, Params, own_kinds
-from segmentation.kinds.rule import in_order
+from segmentation.kinds import KINDS, AskedKind, Before, Outcome, Params, late_kinds
 from segmentation.models import Segmentation
+from segmentation.services.clusters import applying
 from segmentation.services.defaults import ensure_segments
+from segmentation.services.divided import Division, Ids, load_held, spread
 from segmentation.services.fitting import fit_for
+from segmentation.services.order import in_order
 
 SCORES = ("r", "f", "m", "profit_band")
 FOR_TOTALS = (
@@ -42,44 +43,6 @@ FOR_TOTALS = (
     "last_answer_on",
 )  # fmt: skip
 FORECASTS_FOR_TOTALS = ("money_12m",)
-FOREIGN = -2  # a segment the kind no longer yields
-Ids = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Held:
-    """Who is in which segment: one row per patient, segments as indices of the kind."""
-
-    patients: Ids
-    segments: NDArray[np.int8]
-
-    def along(self, patients: Ids) -> NDArray[np.int8]:
-        """For each of the sorted `patients` the segment held, −1 for none."""
-        return spread(patients, self.patients, self.segments, np.int8(-1))
-
-    def missing_in(self, patients: Ids) -> NDArray[np.bool_]:
-        """Which holders are not among the sorted `patients`: erased, merged or deleted since."""
-        return ~np.isin(self.patients, patients, assume_unique=True)
-
-
-@dataclass
-class Division:
-    """One segmentation on this night: where everybody was and where they belong."""
-
-    segmentation: Segmentation
-    kind: Kind
-    segment_ids: dict[str, int]
-    fitted: dict[str, Any]
-    before: Held
-    outcome: Outcome
-
-    @property
-    def code(self) -> str:
-        return self.segmentation.code
-
-    def id_table(self) -> NDArray[np.int64]:
-        """Segment id by index of the kind."""
-        return np.array([self.segment_ids[code] for code in self.kind.segments], dtype=np.int64)
 
 
 @dataclass
@@ -134,24 +97,29 @@ class Night:
     @cached_property
     def divisions(self) -> list[Division]:
         """Every active segmentation computed from the frame, whose kind is installed."""
-        active = _active().exclude(kind__in=own_kinds())
+        active = _active().exclude(kind__in=late_kinds())
         owners = owners_of_scores()
         return [self._divide(segmentation, segmentation.pk in owners) for segmentation in active]
 
     def asked(self) -> Iterator[Division]:
-        """Own segments, one by one. Whoever writes memberships writes each before taking the next: a rule may be about
-        the segments before it."""
+        """Own segments and clusters, one by one. Whoever writes memberships writes each before taking the next: one
+        may be made of the segments before it."""
         yield from self._asked
         done = {division.segmentation.pk for division in self._asked}
-        for segmentation in self._own:
-            if segmentation.pk not in done:
-                division = self.ask(segmentation)
+        for segmentation in self._late:
+            if segmentation.pk not in done and (division := self.late(segmentation)):
                 self._asked.append(division)
                 yield division
 
     @cached_property
-    def _own(self) -> list[Segmentation]:
-        return in_order(_active().filter(kind__in=own_kinds()))
+    def _late(self) -> list[Segmentation]:
+        return in_order(_active().filter(kind__in=late_kinds()))
+
+    def late(self, segmentation: Segmentation) -> Division | None:
+        """One own segment, or clusters; None while no search has found any."""
+        if isinstance(KINDS[segmentation.kind], AskedKind):
+            return self.ask(segmentation)
+        return applying.divide(self, segmentation)
 
     def ask(self, segmentation: Segmentation) -> Division:
         """One own segment: whom the database names, among those the clinic knew on `as_of`."""
@@ -159,7 +127,7 @@ class Night:
         assert isinstance(kind, AskedKind)
         params: Params = kind.clean(segmentation.params)
         segment_ids = ensure_segments(segmentation)
-        held = load_held(kind, segment_ids, before=self.as_of if self.again else None)
+        held = load_held(kind.segments, segment_ids, before=self.as_of if self.again else None)
         query = kind.members(segmentation.pk, params, self.as_of)
         if query is None:
             self.report(f"  {segmentation.code}: its conditions no longer hold good; nobody moves")
@@ -173,7 +141,7 @@ class Night:
         params: Params = kind.clean(segmentation.params)
         segment_ids = ensure_segments(segmentation)
         fitted = fit_for(segmentation, kind, params, self.frame, self.as_of, refit=self.refit)
-        held = load_held(kind, segment_ids, before=self.as_of if self.again else None)
+        held = load_held(kind.segments, segment_ids, before=self.as_of if self.again else None)
         before = Before(held.along(self.patients), self.scores_before if primary else {})
         outcome = kind.apply(self.frame, params, fitted["borders"], before, self.day)
         if not primary:
@@ -213,35 +181,6 @@ def _registered_after(as_of: datetime.date) -> Ids:
     since = f"registered_at >= timestamp '{morrow}' AT TIME ZONE '{settings.TIME_ZONE}'"
     rows = read_frame("patients_patient", {"id": ID}, where=since)
     return np.asarray(rows["id"].to_numpy())
-
-
-def spread(patients: Ids, ids: Ids, values: NDArray[Any], missing: Any) -> NDArray[Any]:
-    """`values` (one per id, in any order) along the sorted `patients`."""
-    if np.array_equal(ids, patients):  # on most nights nobody has come or gone
-        return values.copy()
-    result = np.full(len(patients), missing, dtype=values.dtype)
-    if not len(patients) or not len(ids):
-        return result
-    position = np.minimum(np.searchsorted(patients, ids), len(patients) - 1)
-    known = patients[position] == ids
-    result[position[known]] = values[known]
-    return result
-
-
-def load_held(kind: Kind, segment_ids: dict[str, int], before: datetime.date | None = None) -> Held:
-    """The open memberships of a segmentation; with `before` those that were open on the day before it."""
-    if not segment_ids:
-        return Held(np.empty(0, np.int64), np.empty(0, np.int8))
-    ids = ",".join(str(value) for value in segment_ids.values())
-    # By segment, not by segmentation: answered by the partial index membership_open without touching the table.
-    lasting = f"entered_on < '{before}' AND (left_on IS NULL OR left_on >= '{before}')" if before else "left_on IS NULL"
-    held, patients = read_groups(
-        f"segment_id, patient_id FROM segmentation_membership WHERE segment_id IN ({ids}) AND {lasting}"
-    )
-    codes = sorted((value, kind.segments.index(code) if code in kind.segments else FOREIGN)
-                   for code, value in segment_ids.items())  # fmt: skip
-    known, indices = np.array(codes, dtype=np.int64).T
-    return Held(patients, indices[np.searchsorted(known, held)].astype(np.int8))
 
 
 _SCORE: dict[str, Wire] = {

@@ -126,7 +126,9 @@ def settle(segmentation: Segmentation) -> bool:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL lock_timeout = '3s'")
             night = Night(as_of=last, again=True)
-            division = night.ask(segmentation)
+            division = night.late(segmentation)
+            if division is None:
+                return False
             memberships.refresh_one(night, division)
             totals.refresh_one(night, division)
     except OperationalError as error:

@@ -7,8 +7,9 @@ import numpy as np
 
 from segmentation.kinds import KINDS, Before, Params
 from segmentation.models import NightlyRun, Segmentation
+from segmentation.services.divided import Held, load_held
 from segmentation.services.fitting import fit_for
-from segmentation.services.night import Held, Night, load_held, owners_of_scores
+from segmentation.services.night import Night, owners_of_scores
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def preview(segmentation: Segmentation, params: Params, as_of: datetime.date | N
     # The memory of a patient is what holds now: the preview is of the night to come.
     night = Night(as_of=day)
     segment_ids = dict(segmentation.segments.values_list("code", "id")) if segmentation.pk else {}
-    held: Held = load_held(kind, segment_ids)
+    held: Held = load_held(kind.segments, segment_ids)
     now = held.along(night.patients)
     before = Before(now, _scores_now(night) if segmentation.pk in owners_of_scores() else {})
     fitted = fit_for(segmentation, kind, cleaned, night.frame, day)

@@ -6,7 +6,8 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from segmentation.frames import copy_frame
-from segmentation.services.night import SCORES, Night, spread
+from segmentation.services.divided import spread
+from segmentation.services.night import SCORES, Night
 
 TEXTS = ("value_reasons", "lifecycle_reason")
 _COLUMNS = (*SCORES, "ltv", *TEXTS, "changed_on", *(f"{name}_before" for name in SCORES))

@@ -12,7 +12,8 @@ from django.db import connection
 from numpy.typing import NDArray
 
 from segmentation.models import BaseTotal, RfmCell, SegmentTotal
-from segmentation.services.night import Division, Night
+from segmentation.services.divided import Division
+from segmentation.services.night import Night
 
 # Joining every fact with its patient would look up a million cards to leave out a few.
 _NOT_DELETED = "patient_id NOT IN (SELECT id FROM patients_patient WHERE deleted_at IS NOT NULL)"
@@ -34,7 +35,7 @@ def refresh(night: Night) -> int:
 
 
 def refresh_one(night: Night, division: Division) -> None:
-    """The totals of one own segment anew. Inside the caller's transaction."""
+    """The totals of one own segment, or of one clustering, anew. Inside the caller's transaction."""
     SegmentTotal.objects.filter(as_of=night.as_of, segment__segmentation=division.segmentation).delete()
     SegmentTotal.objects.bulk_create(_segment_totals(night, division))
 
@@ -70,7 +71,7 @@ def _segment_totals(night: Night, division: Division) -> list[SegmentTotal]:
     """One row per segment. `entered` and `left` count those whose segment differs from the one before this night."""
     belongs, before = division.outcome.segments, division.before.along(night.patients)
     inside, moved = belongs >= 0, belongs != before
-    count = len(division.kind.segments)
+    count = len(division.segments)
     left = np.concatenate([before[moved], division.before.segments[division.before.missing_in(night.patients)]])
     ltv, forecast = _ltv(night), night.frame["money_12m"].to_numpy()
 
@@ -90,7 +91,7 @@ def _segment_totals(night: Night, division: Division) -> list[SegmentTotal]:
             margin_365=_roubles(margin[i]), ltv=_mean(ltv[belongs == i]),
             forecast_12m=_expected(forecast[belongs == i]),
         )
-        for i, code in enumerate(division.kind.segments)
+        for i, code in enumerate(division.segments)
     ]  # fmt: skip
 
 

@@ -79,9 +79,8 @@ def _outcome(night: Night, fit: ClusterFit, base: Base, before: Labels) -> Outco
     matrix = matrix_of(frame, columns)
     places = np.searchsorted(night.patients, ids)
     of_search = fit.as_of == night.as_of
-    labels = _apply(
-        fit, matrix, None if of_search else np.where(before[places] < 0, -1, before[places]).astype(np.int8)
-    )
+    held = None if of_search else np.maximum(before[places], np.int8(-1))
+    labels = _apply(fit, matrix, held)
     belongs = spread(night.patients, ids, labels, np.int8(-1))
 
     def causes(rows: NDArray[np.int64]) -> list[Cause]:
