@@ -18,27 +18,30 @@ from scipy.special import expit
 
 from segmentation.scoring.ltv import expectation, likelihood
 from segmentation.scoring.ltv.histories import DAYS, Histories, checked, collapsed
-from segmentation.scoring.ltv.newton import Evaluation, Optimum, in_logs, maximise
+from segmentation.scoring.ltv.newton import Evaluation, Optimum, Prior, in_logs, maximise, with_prior
 
 Floats = NDArray[np.float64]
 Method = Literal["ml", "prior", "formula"]
 
 # Below these nothing is fitted: four parameters of people, from people who came again.
 LEAST_CUSTOMERS, LEAST_REPEATERS = 100, 20
-LEAST_WEEKS = 4.0
-# A younger base has not seen how people leave; weak prior knowledge stands in for what is missing.
+# A year is foretold from a quarter at least.
+LEAST_WEEKS = 13.0
+# Where a fit of a base younger than this cannot be believed, youth is the reason that is given.
 YOUNG_WEEKS = 26.0
 # Bounds of r, α, a, b. A fit that ends on one of them has run along a ridge.
 LOW, HIGH = np.log([1e-3, 0.05, 1e-3, 1e-3]), np.log([20.0, 1e4, 50.0, 1e3])
-# Log-normal: medians and standard deviations of the logarithms. The medians lie between two published fits in weeks
-# (CDNOW: 0.243, 4.41, 0.793, 2.43; UCI Online Retail: 0.775, 7.66, 0.035, 0.598), the deviations hold both and a
-# factor of 2.7 to 4.5 either way. docs/ltv-model.md has the sources and what it does.
-PRIOR = (np.log([0.4, 6.0, 0.25, 1.5]), np.array([1.0, 1.5, 1.5, 1.0]))
+# Log-normal: medians and standard deviations of the logarithms. The medians are the published fit of CDNOW in weeks;
+# another purchase log (UCI Online Retail: 0.775, 7.66, 0.035, 0.598) lies within about two deviations in each of them.
+PRIOR = (np.log([0.2425982, 4.413684, 0.7929899, 2.426167]), np.array([1.0, 1.5, 1.5, 1.0]))
 # A log-parameter known no better than to a factor of e is not known.
 LARGEST_ERROR = 1.0
+# How patients leave counts as seen when log(a/b) is known this well and the mean probability is not next to nothing.
+LARGEST_ERROR_OF_LEAVING, LEAST_LEAVING = 0.5, 0.02
 # Repeat visits of the whole base: those the fit would have expected ÷ those that there were.
 CREDIBLE = (0.5, 2.0)
 SAMPLE = 20_000
+ALL, RATE = 4, 2  # how many of r, α, a, b are free
 LONGEST_WAIT_DAYS = 36_525.0
 
 
@@ -78,31 +81,30 @@ def log_likelihood(params: Params, x: Floats, t_x: Floats, t: Floats, weights: F
 
 
 def fit(x: Floats, t_x: Floats, t: Floats) -> BgNbdFit:
-    """Parameters of a whole base as of one day. Raises ValueError for what is not a history (NaN, t_x > t, x < 0)."""
+    """Parameters of a whole base as of one day. Raises ValueError for what is not a history (NaN, t_x > t, x < 0).
+
+    The first that can be believed: maximum likelihood; the same with the weak prior; r and α alone with the prior,
+    while a and b, which a short or very regular history does not show, stay those of the prior; nothing.
+    """
     data = collapsed(x, t_x, t)
     customers, repeaters = int(data.customers), int(data.repeaters)
-
-    def answer(optimum: Optimum | None, method: Method, reason: str) -> BgNbdFit:
-        params = value = None
-        if optimum is not None:
-            params = Params(*np.exp(optimum.logs).tolist())
-            value = likelihood.evaluate(np.exp(optimum.logs), data)[0] if method == "prior" else optimum.value
-        return BgNbdFit(params, value, method, reason, customers, repeaters)
-
-    hopeless = _hopeless(data)
-    if hopeless:
-        return answer(None, "formula", hopeless)
-    young = _oldest(data) < YOUNG_WEEKS
-    reason = "too_short"
-    if not young:
-        optimum = _optimum(data, None)
-        reason = _doubt(optimum, data)
-        if not reason:
-            return answer(optimum, "ml", "")
-    optimum = _optimum(data, PRIOR)
-    if _doubt(optimum, data):
-        return answer(None, "formula", reason)
-    return answer(optimum, "prior", reason)
+    reason = _hopeless(data)
+    if reason:
+        return BgNbdFit(None, None, "formula", reason, customers, repeaters)
+    plain = _optimum(data, None, ALL)
+    reason = _doubt(plain, data)
+    if not reason:
+        return BgNbdFit(_params(plain.logs), plain.value, "ml", "", customers, repeaters)
+    if _oldest(data) < YOUNG_WEEKS:
+        reason = "too_short"
+    found = _optimum(data, PRIOR, ALL)
+    if _doubt(found, data) or not _leaving_is_seen(found):
+        found = _optimum(data, PRIOR, RATE)
+    if _doubt(found, data):
+        return BgNbdFit(None, None, "formula", reason, customers, repeaters)
+    params = _params(found.logs)
+    value = likelihood.evaluate(np.array(astuple(params)), data)[0]
+    return BgNbdFit(params, value, "prior", reason, customers, repeaters)
 
 
 def _oldest(data: Histories) -> float:
@@ -119,28 +121,30 @@ def _hopeless(data: Histories) -> str:
     return "too_short" if _oldest(data) < LEAST_WEEKS else ""
 
 
-def _optimum(data: Histories, prior: tuple[Floats, Floats] | None) -> Optimum:
+def _params(logs: Floats) -> Params:
+    """Of the free log-parameters; the others are those of the prior."""
+    return Params(*np.exp(np.r_[logs, PRIOR[0][len(logs) :]]).tolist())
+
+
+def _optimum(data: Histories, prior: Prior | None, free: int) -> Optimum:
     """The start comes from a sample; the whole base then needs a step or two."""
     sample = data.thinned(SAMPLE)
-    optimum = _maximum(sample, prior, PRIOR[0])
+    optimum = _maximum(sample, prior, PRIOR[0][:free])
     return optimum if sample is data else _maximum(data, prior, optimum.logs)
 
 
-def _maximum(data: Histories, prior: tuple[Floats, Floats] | None, start: Floats) -> Optimum:
-    def evaluate(logs: Floats) -> Evaluation:
-        params = np.exp(logs)
-        value, gradient, hessian = in_logs(params, likelihood.evaluate(params, data))
-        if prior is None:
-            return value, gradient, hessian
-        distance = (logs - prior[0]) / prior[1]
-        return (
-            value - float(distance @ distance) / 2,
-            gradient - distance / prior[1],
-            hessian - np.diag(prior[1] ** -2),
-        )
+def _maximum(data: Histories, prior: Prior | None, start: Floats) -> Optimum:
+    """Over as many of the parameters as `start` has; the others stay at the median of the prior."""
+    free = len(start)
 
+    def evaluate(logs: Floats) -> Evaluation:
+        params = np.exp(np.r_[logs, PRIOR[0][free:]])
+        value, gradient, hessian = in_logs(params, likelihood.evaluate(params, data))
+        return with_prior((value, gradient[:free], hessian[:free, :free]), logs, prior)
+
+    low, high = LOW[:free], HIGH[:free]
     # A start on a bound would be taken for the end.
-    return maximise(evaluate, np.clip(start, LOW + 0.5, HIGH - 0.5), LOW, HIGH, data.customers)
+    return maximise(evaluate, np.clip(start, low + 0.5, high - 0.5), low, high, data.customers)
 
 
 def _doubt(optimum: Optimum, data: Histories) -> str:
@@ -152,7 +156,15 @@ def _doubt(optimum: Optimum, data: Histories) -> str:
     if float(np.max(optimum.standard_errors)) > LARGEST_ERROR:
         return "degenerate"
     low, high = CREDIBLE
-    return "" if low <= _expected_to_actual(Params(*np.exp(optimum.logs).tolist()), data) <= high else "degenerate"
+    return "" if low <= _expected_to_actual(_params(optimum.logs), data) <= high else "degenerate"
+
+
+def _leaving_is_seen(optimum: Optimum) -> bool:
+    """Whether the data say how patients leave: a short history, or one more regular than chance, says "never"."""
+    covariance = np.linalg.inv(-optimum.hessian)
+    error = float(np.sqrt(covariance[2, 2] + covariance[3, 3] - 2 * covariance[2, 3]))
+    leaving = float(expit(optimum.logs[2] - optimum.logs[3]))
+    return error <= LARGEST_ERROR_OF_LEAVING and leaving >= LEAST_LEAVING
 
 
 def _expected_to_actual(params: Params, data: Histories) -> float:
@@ -191,7 +203,7 @@ def p_comes(params: Params, x: Floats, t_x: Floats, t: Floats, horizon_weeks: fl
 def expected(params: Params, x: Floats, t_x: Floats, t: Floats, horizon_weeks: float) -> Floats:
     """Expected number of visit days within `horizon_weeks` after t, given the history (eq. 10 of the paper)."""
     x, t_x, t = checked(x, t_x, t)
-    return _p_alive(params, x, t_x, t) * expectation.of_the_active(*astuple(params), x, t, horizon_weeks)
+    return _p_alive(params, x, t_x, t) * expectation.of_the_active(params, x, t, horizon_weeks)
 
 
 def expected_of_new(params: Params, t: Floats) -> Floats:
@@ -216,5 +228,5 @@ def forecast(params: Params, x: Floats, t_x: Floats, t: Floats, horizons_weeks: 
     """All of it at once for a whole base: `p_alive`, `expected` for each horizon, `days_to_next`."""
     x, t_x, t = checked(x, t_x, t)
     alive = _p_alive(params, x, t_x, t)
-    visits = [alive * expectation.of_the_active(*astuple(params), x, t, horizon) for horizon in horizons_weeks]
+    visits = [alive * expectation.of_the_active(params, x, t, horizon) for horizon in horizons_weeks]
     return Forecast(alive, visits, days_to_next(params, x, t))

@@ -14,6 +14,8 @@ many patients share an x it is computed at Chebyshev nodes and interpolated to t
 Theory and Approximation Practice, 2013, ch. 8).
 """
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -51,8 +53,22 @@ def series(n: Floats, a: float, c: Floats, d: float, age: Floats, horizon: Float
     return np.clip(c * first - power * total, 0, n * horizon / age)
 
 
-def of_the_active(r: float, alpha: float, a: float, b: float, x: Floats, t: Floats, horizon: float) -> Floats:
+class Shape(Protocol):
+    """The parameters as bg_nbd.Params has them."""
+
+    @property
+    def r(self) -> float: ...
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def a(self) -> float: ...
+    @property
+    def b(self) -> float: ...
+
+
+def of_the_active(params: Shape, x: Floats, t: Floats, horizon: float) -> Floats:
     """E for every patient, the same horizon for all."""
+    r, alpha, a, b = params.r, params.alpha, params.a, params.b
     if not len(x) or horizon <= 0:
         return np.zeros(len(x))
     kind = np.int16 if np.max(x) < 2**15 else np.int64

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln, psi, zeta
 
-from segmentation.scoring.ltv.newton import Evaluation, Optimum, in_logs, maximise
+from segmentation.scoring.ltv.newton import Evaluation, Optimum, Prior, in_logs, maximise, with_prior
 
 Floats = NDArray[np.float64]
 Method = Literal["ml", "prior", "formula"]
@@ -67,8 +67,8 @@ def _payments(count: Floats, mean: Floats, weights: Floats | None = None) -> _Pa
     logs = np.log(s)
     values, position = np.unique(count, return_inverse=True)
     size = len(values)
-    customers = np.bincount(position, weights, size)
-    log_sum = np.bincount(position, weights * logs, size)
+    customers = np.bincount(position, weights, size).astype(np.float64)
+    log_sum = np.bincount(position, weights * logs, size).astype(np.float64)
     return _Payments(count, s, weights, (values, customers, log_sum, log_sum - customers * np.log(values)))
 
 
@@ -152,7 +152,7 @@ def fit(count: Floats, mean: Floats) -> GammaGammaFit:
     return GammaGammaFit(Params(p, q, gamma * scale), value - customers * np.log(scale), method, reason, customers)
 
 
-def _optimum(data: _Payments, prior: tuple[Floats, Floats] | None) -> Optimum:
+def _optimum(data: _Payments, prior: Prior | None) -> Optimum:
     start = PRIOR[0]
     every = -(-len(data.x) // SAMPLE)
     if every > 1:
@@ -163,18 +163,10 @@ def _optimum(data: _Payments, prior: tuple[Floats, Floats] | None) -> Optimum:
     return _maximum(data, prior, start)
 
 
-def _maximum(data: _Payments, prior: tuple[Floats, Floats] | None, start: Floats) -> Optimum:
+def _maximum(data: _Payments, prior: Prior | None, start: Floats) -> Optimum:
     def evaluate(logs: Floats) -> Evaluation:
         params = np.exp(logs)
-        value, gradient, hessian = in_logs(params, _evaluate(params, data))
-        if prior is None:
-            return value, gradient, hessian
-        distance = (logs - prior[0]) / prior[1]
-        return (
-            value - float(distance @ distance) / 2,
-            gradient - distance / prior[1],
-            hessian - np.diag(prior[1] ** -2),
-        )
+        return with_prior(in_logs(params, _evaluate(params, data)), logs, prior)
 
     return maximise(evaluate, np.clip(start, LOW + 0.02, HIGH - 0.5), LOW, HIGH, len(data.x))
 

@@ -55,7 +55,7 @@ def _ratio(all_of_them: Floats, some: Floats) -> float:
 
 def _counts(x: Floats, w: Floats, w0: Floats) -> tuple[Floats, Floats]:
     values, position = np.unique(x, return_inverse=True)
-    found = np.bincount(position, weights=w, minlength=len(values))
+    found = np.bincount(position, weights=w, minlength=len(values)).astype(np.float64)
     never = float(np.sum(w0))
     return (np.r_[0.0, values], np.r_[never, found]) if never else (values, found)
 
@@ -99,7 +99,7 @@ def _collapse_ages(t: Floats, w: Floats) -> tuple[Floats, Floats]:
     days = _whole_days(t)
     if days is None:
         return t, w
-    found = np.bincount(days, weights=w)
+    found = np.bincount(days, weights=w).astype(np.float64)
     used = np.flatnonzero(found)
     return used / DAYS, found[used]
 
@@ -115,7 +115,7 @@ def _collapse_rows(x: Floats, t_x: Floats, t: Floats, w: Floats) -> tuple[Floats
         w = number.astype(np.float64)
     else:
         rows, position = np.unique(key, return_inverse=True)
-        w = np.bincount(position, weights=w, minlength=len(rows))
+        w = np.bincount(position, weights=w, minlength=len(rows)).astype(np.float64)
     rest, age = np.divmod(rows, MOST_DAYS)
     count, last = np.divmod(rest, MOST_DAYS)
     return count.astype(np.float64), last / DAYS, age / DAYS, w

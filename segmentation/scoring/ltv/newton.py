@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Evaluation = tuple[float, Floats, Floats]
+Prior = tuple[Floats, Floats]  # medians of the log-parameters, and their standard deviations
 LONGEST_STEP = 1.0  # in log-parameters: no factor above e in one step
 ITERATIONS = 100
+NEAR = 1e-3  # of a bound, in log-parameters
 PATIENCE = 4  # steps along a bound; a passing touch is none
 # The gain in log-likelihood that a further step could still bring, in all and per customer.
 NEGLIGIBLE, NEGLIGIBLE_EACH = 1e-10, 1e-14
@@ -41,6 +43,16 @@ def in_logs(params: Floats, evaluation: Evaluation) -> Evaluation:
     return value, slope, hessian * np.outer(params, params) + np.diag(slope)
 
 
+def with_prior(evaluation: Evaluation, logs: Floats, prior: Prior | None) -> Evaluation:
+    """Log-normal knowledge about the first parameters added to a log-likelihood."""
+    if prior is None:
+        return evaluation
+    value, gradient, hessian = evaluation
+    median, deviation = (column[: len(logs)] for column in prior)
+    distance = (logs - median) / deviation
+    return value - float(distance @ distance) / 2, gradient - distance / deviation, hessian - np.diag(deviation**-2)
+
+
 def maximise(
     evaluate: Callable[[Floats], Evaluation], start: Floats, low: Floats, high: Floats, size: float
 ) -> Optimum:
@@ -64,11 +76,15 @@ def maximise(
             break
         logs = np.clip(logs + fraction * step, low, high)
         value, gradient, hessian = ahead
-        stuck = stuck + 1 if np.any((logs <= low) | (logs >= high)) else 0
+        stuck = stuck + 1 if _on_bound(logs, low, high) else 0
         if converged or stuck == PATIENCE:
             break
-    at_bound = bool(np.any((logs <= low) | (logs >= high)))
+    at_bound = _on_bound(logs, low, high)
     return Optimum(logs, value, hessian, converged and not at_bound, at_bound)
+
+
+def _on_bound(logs: Floats, low: Floats, high: Floats) -> bool:
+    return bool(np.any((logs <= low + NEAR) | (logs >= high - NEAR)))
 
 
 def _step(gradient: Floats, hessian: Floats) -> tuple[Floats, float, bool]:
