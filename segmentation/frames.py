@@ -137,9 +137,9 @@ def read_query(query: str, columns: dict[str, Wire], params: dict[str, Any]) -> 
     line = " || ".join(wire.sql.format(name) for name, wire in columns.items())
     with connection.cursor() as cursor:
         copied = f"COPY (SELECT string_agg({line}, '') FROM ({query}) AS named) TO STDOUT (FORMAT binary)"
-        with cursor.copy(copied, params) as copy:
+        with cursor.copy(connection.ops.compose_sql(copied, params)) as copy:
             copy.set_types(["bytea"])
-            packed = next(copy.rows())[0]
+            ((packed,),) = copy.rows()
     dtype = np.dtype([(name, wire.dtype) for name, wire in columns.items()])
     rows = np.frombuffer(packed or b"", dtype)
     rows = rows[np.argsort(rows[key].astype(np.int64))]
