@@ -129,7 +129,7 @@ def _with_fits(rows: list[Segmentation]) -> list[Clustering]:
 
 def _firsts(fits: QuerySet[ClusterFit]) -> QuerySet[ClusterFit]:
     """The latest fit of each segmentation."""
-    return fits.order_by("segmentation", "-id").distinct("segmentation")
+    return fits.order_by("segmentation_id", "-id").distinct("segmentation_id")
 
 
 def _bases(codes: set[str]) -> dict[str, Segment]:
