@@ -36,6 +36,90 @@ TERMS: dict[str, Term] = {
         ),
     ),
     "ltv": Term(_("LTV"), _("What one patient is worth: average bill × visits per year × years with the clinic.")),
+    "ltv_historic": Term(_("Historic LTV"), _("What a patient has paid so far, refunds taken off.")),
+    "ltv_predicted": Term(
+        _("Predicted LTV"),
+        _(
+            "What a patient is expected to pay in the 36 months to come: expected visits × expected bill, from the "
+            "patient’s own visits and those of all."
+        ),
+    ),
+    "expected_money": Term(
+        _("Expected money"),
+        _("Sum over patients of expected visits × expected bill. New patients who have not come yet are not in it."),
+    ),
+    "expected_visits": Term(
+        _("Expected visits"), _("Days with a visit that those who have already come are expected to make.")
+    ),
+    "p_alive": Term(
+        _("P(alive)"),
+        _(
+            "Probability that the patient has not left for good: how long is the silence for a rhythm like theirs?"
+        ),
+    ),
+    "alive": Term(_("Still with the clinic"), _("Sum of the probabilities of all patients not to have left for good.")),
+    "next_visit": Term(
+        _("Next visit expected"),
+        _(
+            "The appointment; without one the due date; without either the patient’s own rhythm, while they are likely "
+            "to come at all."
+        ),
+    ),
+    "falling": Term(
+        _("Falling value"),
+        _("Much less is expected of the patient in 12 months than the same patient used to bring in a year."),
+    ),
+    "concentration": Term(
+        _("Concentration"), _("Which part of the money the best patients hold, each list in its own order.")
+    ),
+    "calibration": Term(
+        _("Can it be believed?"),
+        _("A forecast made for a day of the past from what was known then, beside what has happened since."),
+    ),
+    "calibration_correlation": Term(
+        _("Correlation"),
+        _("1: the patients came exactly in the order foretold; 0: the forecast says nothing. 0.5–0.7 is usual."),
+    ),
+    "cac": Term(
+        _("Cost of acquisition"),
+        _("Spend on the channel ÷ patients who came from it for the first time in the same months."),
+    ),
+    "worth_ahead": Term(
+        _("Worth with 36 months ahead"),
+        _("What a new patient has brought so far, and what is expected of them in the 36 months to come."),
+    ),
+    "return": Term(
+        _("Brought per rouble"),
+        _("Worth of all new patients ÷ spend, that is LTV ÷ cost of acquisition. Below 1 the channel loses money."),
+    ),
+    "one_off_share": Term(
+        _("Came once"),
+        _(
+            "Share of patients with a single day of visits, of those whose first visit was half a year ago or earlier."
+        ),
+    ),
+    "payback": Term(
+        _("Cost is back"),
+        _("The month after the first visit by whose end the mean new patient has brought the cost of acquisition."),
+    ),
+    "median_bill": Term(_("Median bill"), _("Half of the visits with a price cost less, half more, after discounts.")),
+    "discount_share": Term(_("Discount share"), _("Discounts ÷ full price.")),
+    "package_share": Term(_("Packages"), _("Payments for packages as a share of all that was paid.")),
+    "price_sensitivity": Term(
+        _("Price sensitivity"),
+        _("Whether patients come again more after a discount than after the full price; each is counted once."),
+    ),
+    "premium": Term(
+        _("Ready for the premium option"),
+        _("Usually pay what only a quarter pays, at the full price, came twice within a year and did not complain."),
+    ),
+    "budget": Term(
+        _("Price-sensitive"), _("Came three times or more, and discounts took 30 % of the full price or more.")
+    ),
+    "wanted": Term(_("What VIPs ask for"), _("Services that VIPs use more often than the others do.")),
+    "lift": Term(
+        _("Times as often"), _("Share of VIPs who used the service ÷ the same share of the others, within 365 days.")
+    ),
     "average_bill": Term(_("Average bill"), _("Income of the last 365 days ÷ completed visits of the last 365 days.")),
     "nps": Term(
         _("NPS"),
@@ -112,5 +196,40 @@ TERMS: dict[str, Term] = {
     "reached": Term(
         _("Reach in 30 days"),
         _("Share of the base that got at least one message within 30 days. 30–60 % of the base is good."),
+    ),
+    "cluster": Term(
+        _("Cluster"),
+        _(
+            "Patients who are alike by the features that were chosen, and unlike the other clusters. The data draw the "
+            "border, nobody sets it by hand."
+        ),
+    ),
+    "stability": Term(
+        _("Stability"),
+        _(
+            "Whether the same clusters come out when other patients of the same kind are looked at: 1 — always the "
+            "same, 0 — by chance. From 0.85 very stable, from 0.7 stable, from 0.5 shaky, below that not to be used."
+        ),
+    ),
+    "silhouette": Term(
+        _("Silhouette"),
+        _(
+            "How much nearer patients are to their own cluster than to the next one, from −1 to 1. From 0.5 the "
+            "clusters lie clearly apart, below 0.25 they run into each other."
+        ),
+    ),
+    "separation": Term(
+        _("Separation"),
+        _(
+            "How empty it is between the two clusters that are the least apart: 1 — nobody stands between them, 0 — "
+            "there is no gap at all."
+        ),
+    ),
+    "persona": Term(
+        _("Persona"),
+        _(
+            "A cluster told as a person: what troubles them, what they want, what they are afraid of. Written by the "
+            "marketer; the offer follows from it."
+        ),
     ),
 }
