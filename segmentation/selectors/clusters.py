@@ -100,7 +100,7 @@ def examples(segments: Iterable[Segment], n: int = 5) -> dict[int, list[Patient]
                 SELECT patient_id FROM (
                     SELECT patient_id FROM segmentation_membership
                     WHERE segment_id = segment.id AND left_on IS NULL ORDER BY patient_id LIMIT 100
-                ) some ORDER BY hashint8(patient_id), patient_id LIMIT %s
+                ) few ORDER BY hashint8(patient_id), patient_id LIMIT %s
             ) shown
             """,
             [ids, n],
