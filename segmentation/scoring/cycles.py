@@ -30,8 +30,9 @@ LEAST_OF_GROUP = 10  # returns from which a group has a figure of its own to be 
 BORROWING = 50  # a group of so many returns is half its own figure and half the service's
 LEAST_WATCHED = 30  # the curve ends where fewer uses could be followed
 LONGEST = 1826  # five years; who comes after that has not come again but anew
-# History must be twice as long as the interval by which three quarters have come, or the slow ones are not in it.
-HISTORY = 2.0
+# History must be half as long again as the interval within which three quarters of the returns fall, or the slow ones
+# are not in it.
+HISTORY = 1.5
 NORMAL = 1.959964
 
 # Below this share of uses that are followed by another one, nobody is to be told that the service is due again.

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from patients.models import Consent, Feedback, Patient, Payment, Service, Visit, VisitItem
+from segmentation.models import LearnedCycle
 
 CLINIC = ZoneInfo("Europe/Moscow")
 Day = dt.date
@@ -35,6 +36,9 @@ class Facts:
         self.items: dict[int, list[Any]] = defaultdict(list)
         for item in VisitItem.objects.all():
             self.items[item.visit_id].append(item)
+        self.learned: dict[int, list[Any]] = defaultdict(list)
+        for row in LearnedCycle.objects.all():
+            self.learned[row.service_id].append(row)
         self.merged: dict[int, list[int]] = defaultdict(list)
         for person in self.people.values():
             if person.merged_into_id:
@@ -65,8 +69,25 @@ def clinic_day(at: dt.datetime) -> Day:
     return at.astimezone(CLINIC).date()
 
 
-def interval(service: Any) -> int | None:
-    return min(service.recall_days, 36500) if service.recall_days else None
+def interval(facts: Facts, service: Any, person: Any, last: Day) -> int | None:
+    """Set by hand, 0 for "never"; else learned for the sex and age of the last use, or for everybody."""
+    if service.recall_days is not None:
+        return min(service.recall_days, 36500) or None
+    rows = facts.learned[service.pk] if service.learn_recall else []
+    for everybody in (row for row in rows if not row.sex):
+        scatter = (everybody.days_to - everybody.days_from) / everybody.days
+        if everybody.returning < 0.5 or everybody.days < 21 or scatter > 0.75:
+            return None
+    age = years(person.birth_date, last)
+    mine = [row for row in rows if row.sex and row.sex == person.sex and age is not None and age >= row.age_from]
+    mine = [row for row in mine if row.age_to is None or age <= row.age_to]  # type: ignore[operator]
+    return next((row.days for row in [*mine, *(row for row in rows if not row.sex)]), None)
+
+
+def years(born: Day | None, day: Day) -> int | None:
+    if born is None or born > day:
+        return None
+    return day.year - born.year - ((day.month, day.day) < (born.month, born.day))
 
 
 def rhythms_of(facts: Facts, patient: int, as_of: Day) -> dict[int, dict[str, Any]]:
@@ -79,7 +100,8 @@ def rhythms_of(facts: Facts, patient: int, as_of: Day) -> dict[int, dict[str, An
             money[item.service_id] += item.quantity * item.price - item.discount
     found = {}
     for service, came in days.items():
-        first, last, recall = min(came), max(came), interval(facts.services[service])
+        first, last = min(came), max(came)
+        recall = interval(facts, facts.services[service], facts.people[patient], last)
         found[service] = {
             "visits": len(came),
             "first_on": first,
@@ -103,7 +125,7 @@ def metrics_of(facts: Facts, patient: int, as_of: Day) -> dict[str, Any]:
     return {
         **_visits(facts, patient, done, as_of),
         **_money(facts, patient, done, as_of),
-        **_due(facts, done, rhythms),
+        **_due(done, rhythms),
         **_answers(facts, patient, as_of),
         **_services(rhythms),
         "first_doctor_id": _named(done, "doctor_id"),
@@ -159,14 +181,14 @@ def _money(facts: Facts, patient: int, done: list[Any], as_of: Day) -> dict[str,
     }
 
 
-def _due(facts: Facts, done: list[Any], rhythms: dict[int, dict[str, Any]]) -> dict[str, Any]:
+def _due(done: list[Any], rhythms: dict[int, dict[str, Any]]) -> dict[str, Any]:
     days = sorted({v.starts_on for v in done})
     if not days:
         return {"cycle_days": None, "due_on": None}
     habit = own_interval(days) if len(days) >= 3 else None
     current = []
-    for service, rhythm in rhythms.items():
-        recall = interval(facts.services[service])
+    for rhythm in rhythms.values():
+        recall = (rhythm["due_on"] - rhythm["last_on"]).days if rhythm["due_on"] else None
         if recall and (days[-1] - rhythm["last_on"]).days <= 2 * recall:
             current.append((-rhythm["visits"], -rhythm["last_on"].toordinal(), recall, rhythm["due_on"]))
     words = []

@@ -8,12 +8,14 @@ import pytest
 from django.utils import timezone
 
 from patients.models import Feedback, Patient, Payment, Service, Visit
-from segmentation.models import Metrics, ServiceRhythm
+from segmentation.models import LearnedCycle, Metrics, ServiceRhythm
+from segmentation.scoring import cycles
 from segmentation.services import metrics
 from tests.segmentation.clinic import Clinic
 
 pytestmark = pytest.mark.django_db
 START = datetime.date(2026, 1, 1)
+GROUPS = [(sex, *ages) for sex in cycles.SEXES for ages in cycles.BANDS]
 
 
 def rows() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -31,7 +33,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.clinic = Clinic()
-        self.services = [self.clinic.service(recall_days=days) for days in (None, 0, 20, 60, 200)]
+        self.services = [self.clinic.service(recall_days=days) for days in (None, None, None, 0, 20, 60)]
         self.doctors = [self.clinic.doctor() for _ in range(3)]
         self.patients = [self.clinic.patient() for _ in range(12)]
         self.today = START
@@ -96,7 +98,31 @@ class Life:
         card.save()
 
     def arrive(self) -> None:
-        self.patients.append(self.clinic.patient())
+        self.patients.append(self.clinic.patient(sex=self.random.choice(["", "female", "male"])))
+
+    def describe(self) -> None:
+        card = self.random.choice(self.patients)
+        born = self.random.choice([None, START - datetime.timedelta(365 * self.random.randint(15, 70))])
+        Patient.objects.filter(pk=card.pk).update(
+            birth_date=born, sex=self.random.choice(["", "female", "female", "male", "male"])
+        )
+
+    def learn(self) -> None:
+        """As the step of the night does; days at random, now and then for a service that is not a rhythm."""
+        LearnedCycle.objects.all().delete()
+        for service in self.random.sample(self.services, 4):
+            for sex, first, last in [("", None, None), *self.random.sample(GROUPS, self.random.randint(0, 5))]:
+                days = self.random.choice([10, 30, 90, 180])
+                LearnedCycle.objects.create(
+                    service=service, sex=sex, age_from=first, age_to=last, days=days, days_from=days - 5,
+                    days_to=days + self.random.choice([5, 5, 5, 300]), error_from=days, error_to=days,
+                    returning=self.random.choice([0.3, 0.8, 0.8]), uses=99, returns=50, patients=40,
+                    fitted_on=self.today,
+                )  # fmt: skip
+
+    def edit_learning(self) -> None:
+        service = self.random.choice(self.services)
+        Service.objects.filter(pk=service.pk).update(learn_recall=self.random.random() < 0.7)
 
     def edit_recall(self) -> None:
         Service.objects.filter(pk=self.random.choice(self.services).pk).update(
@@ -106,12 +132,16 @@ class Life:
     def happen(self) -> None:
         deeds = [self.visit] * 8 + [self.payment] * 4 + [self.feedback] * 3 + [self.edit] * 3
         deeds += [self.merge_or_split, self.delete_or_restore, self.arrive, self.edit_recall, self.forget_answer]
+        deeds += [self.learn, self.edit_learning, self.describe]
         self.random.choice(deeds)()
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_concerned_only_ends_in_the_same_rows_as_everybody(seed: int) -> None:
     life = Life(seed)
+    life.learn()
+    for _ in range(8):
+        life.describe()
     for _ in range(120):
         life.visit()
     for _ in range(50):
