@@ -1,7 +1,7 @@
 """The night: every date once, its steps in order, one night at a time on the whole installation.
 
-    metrics -> forecasts -> scores -> memberships -> totals -> results -> reach -> standing -> rules -> rule_results
-    -> rule_counts
+    cycles -> metrics -> forecasts -> scores -> memberships -> totals -> results -> reach -> standing -> rules
+    -> rule_results -> rule_counts
 
 A step and the note that it is done are one transaction. Killed anywhere and started again, a night goes on with the
 step that was interrupted and ends in the same rows. An app adds a step by one line in STEPS.
@@ -29,7 +29,7 @@ from clinic_crm.celery import app
 from patients.locks import lock_connection
 from patients.models import Visit
 from segmentation.models import NightlyRun, NightlyStep
-from segmentation.services import forecasts, memberships, metrics, scores, totals
+from segmentation.services import cycles, forecasts, memberships, metrics, scores, totals
 from segmentation.services.night import Night
 from segmentation.services.rewind import rewind
 from triggers.services import counting, looking
@@ -47,6 +47,7 @@ class Step:
 
 
 STEPS = (
+    Step("cycles", cycles.refresh),
     Step("metrics", lambda night: metrics.refresh(night.as_of, full=night.full, previous=night.previous)),
     Step("forecasts", forecasts.refresh),
     Step("scores", scores.refresh),
@@ -228,6 +229,7 @@ def _rewind(as_of: datetime.date) -> None:
         rule_results.rewind(as_of)
         before = last_finished()
         if before:
+            cycles.refresh(Night(as_of=before))
             metrics.refresh(before, full=True, previous=None)
             scores.refresh(Night(as_of=before, again=True))
 

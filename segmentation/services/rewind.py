@@ -4,7 +4,16 @@ import datetime
 
 from django.db import connection, transaction
 
-from segmentation.models import BaseTotal, Calibration, Forecast, LtvFit, NightlyRun, RfmCell, SegmentTotal
+from segmentation.models import (
+    BaseTotal,
+    Calibration,
+    Forecast,
+    LearnedCycle,
+    LtvFit,
+    NightlyRun,
+    RfmCell,
+    SegmentTotal,
+)
 
 SCORES = ("r", "f", "m", "profit_band")
 
@@ -16,7 +25,8 @@ def rewind(as_of: datetime.date) -> None:
     Memberships return exactly to what they were. Scores return to what held before they last changed; the caller then
     scores the night before `as_of` once more, from there. That is exact for a patient whose scores changed once since
     `as_of`; for the others it may differ within the margin of a border, where either score is right. Metrics are
-    recomputed by the caller.
+    recomputed by the caller, who first learns the return intervals as of that night if they were learned later: only
+    the last ones are kept.
     """
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM segmentation_membership WHERE entered_on >= %s", [as_of])
@@ -31,3 +41,4 @@ def rewind(as_of: datetime.date) -> None:
         )
     for model in (SegmentTotal, RfmCell, BaseTotal, NightlyRun, Forecast, LtvFit, Calibration):
         model.objects.filter(as_of__gte=as_of).delete()
+    LearnedCycle.objects.filter(fitted_on__gte=as_of).delete()

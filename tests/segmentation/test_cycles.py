@@ -114,7 +114,7 @@ def test_everybody_is_in_the_same_cell_whoever_counts(clinic: Clinic) -> None:
         database = dict(cursor.fetchall())
     for person in Patient.objects.all():
         born = person.birth_date
-        age = born and used.year - born.year - ((used.month, used.day) < (born.month, born.day))
+        age = None if born is None else used.year - born.year - ((used.month, used.day) < (born.month, born.day))
         assert arrays[person.pk] == database[person.pk] == selectors.cell_of(person.sex, age), (born, person.sex)
     assert set(arrays.values()) == set(range(selectors.CELLS))
 
