@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -123,7 +124,11 @@ def _money_tile(term: str, now: Any, was: Any, of: str) -> dict[str, Any]:
 
 
 def _ltv(total: BaseTotal, before: BaseTotal | None) -> dict[str, Any]:
-    return _money_tile("ltv", total.ltv, before.ltv if before else None, _("mean over patients with a visit"))
+    of = _("mean over patients with a visit")
+    if total.forecast_12m is not None:
+        expected = {"money": wording.money_short(total.forecast_12m)}
+        of = _("mean over patients with a visit; all are expected to pay %(money)s in 12 months") % expected
+    return {**_money_tile("ltv", total.ltv, before.ltv if before else None, of), "url": reverse("ltv")}
 
 
 def _average_bill(total: BaseTotal, before: BaseTotal | None) -> dict[str, Any]:

@@ -18,14 +18,17 @@ from patients.selectors.household import household
 from patients.selectors.packages import packages_of
 from patients.selectors.timeline import Key, timeline
 from patients.wording import day, days, money, number
-from segmentation.models import Metrics, Score, Segment, Segmentation, ServiceRhythm
+from segmentation.kinds import KINDS
+from segmentation.models import Forecast, Membership, Metrics, Score, Segment, Segmentation, ServiceRhythm
+from segmentation.reports.ltv.worth import no_forecast
 from segmentation.selectors import explain, people
+from segmentation.selectors.worth import last_fit
 from triggers.models import TriggerRule
 from triggers.reports import patient_rules as rule_words
 from triggers.selectors import of_patient as of_rules
 
 RELATED = (
-    "source", "branch", "channel", "guardian", "referred_by", "score",
+    "source", "branch", "channel", "guardian", "referred_by", "score", "forecast",
     "metrics__main_service", "metrics__last_doctor", "metrics__last_branch",
 )  # fmt: skip
 
@@ -59,6 +62,7 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
         "headline": headline(patient, metrics, score, segments, as_of),
         "why": explain.explain(metrics, score, night, segmentations, segments),
         "household": household(patient, "metrics"),
+        "worth": _worth(patient, metrics, score, segments),
         "rhythms": ServiceRhythm.objects.filter(patient=pk).select_related("service").order_by("-last_on")[:30],
         "packages": packages_of(pk, timezone.localdate()),
         "moves": explain.moves_of(pk),
@@ -105,6 +109,27 @@ def _contacts(patient: Patient, request: HttpRequest) -> dict[str, Any]:
     else:
         shown = {"phone": masked(patient.phone), "email": masked(patient.email), "seen": False}
     return shown | {"registered": registered}
+
+
+def _worth(
+    patient: Patient, metrics: Metrics | None, score: Score | None, segments: list[Segment]
+) -> dict[str, Any] | None:
+    """What the patient has paid, is worth by the formula, and is expected to do; nothing before the first visit."""
+    if metrics is None or not metrics.visit_days:
+        return None
+    forecast: Forecast | None = getattr(patient, "forecast", None)
+    falling = next((one for one in segments if (one.segmentation.kind, one.code) == ("falling", "falling")), None)
+    held = Membership.objects.filter(patient=patient.pk, segment=falling, left_on=None).first() if falling else None
+    cause = (held.cause or {}) if held else {}
+    return {
+        "paid": metrics.money,
+        "formula": score.ltv if score else None,
+        "forecast": forecast,
+        "no_forecast": "" if forecast else no_forecast(last_fit()),
+        "falling": falling,
+        "falling_since": held.entered_on if held else None,
+        "falling_why": KINDS[falling.segmentation.kind].reason(cause) if falling else "",
+    }
 
 
 def headline(

@@ -43,7 +43,7 @@ class Cohort:
 
 @dataclass(frozen=True)
 class Judged:
-    """`cost` of acquisition, ₽; `worth` per patient, ₽; `returned`: ₽ per ₽ spent; `once`: share of one-off patients."""
+    """`cost` of acquisition, ₽; `worth` per patient, ₽; `returned`: ₽ per ₽ spent; `once`: share of one-offs."""
 
     verdict: Verdict
     cost: Interval | None
@@ -55,7 +55,7 @@ class Judged:
 
 
 def cost_of_acquisition(spend: float, patients: int) -> Interval | None:
-    """Spend ÷ patients with the exact Poisson bounds of the count; None when nobody came: the cost is then unbounded."""
+    """Spend ÷ patients with the exact Poisson bounds of the count; None when nobody came: it is then unbounded."""
     if not patients:
         return None
     bounds = intervals.count(patients)

@@ -110,8 +110,8 @@ def difference(came: int, of: int, other_came: int, other_of: int, level: float 
 
 def ratio(came: int, of: int, other_came: int, other_of: int, level: float = LEVEL) -> Interval | None:
     """The first share ÷ the other, with the interval on the logarithm (Katz, Baptista, Azen & Pike, Biometrics 34,
-    1978), half a person added to every count (Walter's correction), which keeps it defined at zero. None when a group is
-    empty or the other share is 0."""
+    1978), half a person added to every count (Walter's correction), which keeps it defined at zero. None when a
+    group is empty or the other share is 0."""
     if not of or not other_of or not other_came:
         return None
     value = (came / of) / (other_came / other_of)

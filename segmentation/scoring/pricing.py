@@ -1,4 +1,4 @@
-"""Whether a discount goes with coming again, and what valuable patients ask for. Pure: counts in, words out as codes."""
+"""Whether a discount goes with coming again, and what valuable patients ask for. Pure: counts in, codes out."""
 
 from dataclasses import dataclass
 from typing import Literal

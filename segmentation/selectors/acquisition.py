@@ -18,7 +18,8 @@ LONGEST_MONTHS = 60
 _COHORT = """
 WITH new AS MATERIALIZED (
     SELECT p.channel_id AS channel, m.patient_id, m.money::float8 AS money, m.margin::float8 AS margin, m.visit_days,
-           f.money_36m::float8 AS ahead, f.patient_id IS NOT NULL AS foreseen, %(as_of)s::date - m.first_visit_on AS days
+           f.money_36m::float8 AS ahead, f.money_36m IS NOT NULL AS foreseen,
+           %(as_of)s::date - m.first_visit_on AS days
     FROM segmentation_metrics m JOIN patients_patient p ON p.id = m.patient_id
     LEFT JOIN segmentation_forecast f ON f.patient_id = m.patient_id
     WHERE m.first_visit_on BETWEEN %(since)s AND %(until)s AND p.deleted_at IS NULL AND p.merged_into_id IS NULL
@@ -28,7 +29,7 @@ _PATIENTS = f"""{_COHORT}
 SELECT channel, array_agg(money), array_agg(margin), array_agg(coalesce(ahead, 0)), count(*) FILTER (WHERE foreseen),
        count(*) FILTER (WHERE days >= %(watched)s), count(*) FILTER (WHERE days >= %(watched)s AND visit_days = 1)
 FROM new GROUP BY channel
-"""  # noqa: S608
+"""
 _MONTHS = f"""{_COHORT},
 seen AS (SELECT channel, patient_id, least(floor(days / %(month)s)::int, %(longest)s) AS months, days FROM new)
 SELECT 'watched', channel, months, count(*)::float8 FROM seen GROUP BY channel, months
@@ -40,7 +41,7 @@ SELECT 'paid', channel, k, sum(amount)::float8 FROM (
     FROM seen s JOIN patients_payment pay ON pay.patient_id = s.patient_id
     WHERE pay.deleted_at IS NULL AND pay.paid_on <= %(as_of)s
 ) AS each WHERE k < months GROUP BY channel, k
-"""  # noqa: S608
+"""
 _SPEND = """
 SELECT channel_id, sum(amount)::float8 FROM patients_channelspend WHERE month BETWEEN %(since)s AND %(until)s GROUP BY 1
 """

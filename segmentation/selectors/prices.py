@@ -35,13 +35,13 @@ SELECT CASE WHEN grouping(branch_id) = 0 THEN 'branch' ELSE 'all' END, branch_id
        percentile_cont(%(quantiles)s) WITHIN GROUP (ORDER BY amount::float8)
 FROM visit WHERE starts_on > %(as_of)s::date - %(year)s AND amount + discount > 0
 GROUP BY GROUPING SETS ((), (branch_id))
-"""  # noqa: S608
+"""
 _MONTHS = f"""{_SAMPLE}
 SELECT date_trunc('month', starts_on)::date, sum(amount)::float8, sum(discount)::float8,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY amount::float8)
 FROM visit WHERE amount + discount > 0 AND starts_on >= date_trunc('month', %(as_of)s::date - %(history)s + 31)
 GROUP BY 1 ORDER BY 1
-"""  # noqa: S608
+"""
 _SERVICES = f"""{_SAMPLE}
 SELECT i.service_id, count(*), count(DISTINCT v.patient_id), sum(i.quantity * i.price)::float8, sum(i.discount)::float8,
        count(*) FILTER (WHERE i.discount >= %(notable)s * i.quantity * i.price),
@@ -49,12 +49,13 @@ SELECT i.service_id, count(*), count(DISTINCT v.patient_id), sum(i.quantity * i.
 FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
 WHERE v.starts_on > %(as_of)s::date - %(year)s AND i.quantity * i.price > 0
 GROUP BY 1
-"""  # noqa: S608
+"""
 # The first time a patient used a service within the window, and whether they were here again in half a year after it.
 _NEXT = """, day AS (SELECT DISTINCT patient_id, starts_on FROM visit),
 coming AS (
     SELECT patient_id, starts_on,
-           coalesce(lead(starts_on) OVER (PARTITION BY patient_id ORDER BY starts_on) - starts_on <= %(window)s, false) AS back
+           coalesce(lead(starts_on) OVER (PARTITION BY patient_id ORDER BY starts_on) - starts_on <= %(window)s, false)
+               AS back
     FROM day
 )
 """
@@ -70,7 +71,7 @@ SELECT service_id, cut, count(*), count(*) FILTER (WHERE back) FROM (
     ORDER BY v.patient_id, i.service_id, v.starts_on, i.id
 ) AS used JOIN coming USING (patient_id, starts_on)
 GROUP BY service_id, cut
-"""  # noqa: S608
+"""
 _BACK_BY_GROUP = f"""{_SAMPLE}{_NEXT}
 SELECT CASE WHEN grouping(newcomer) = 0 THEN 'newcomer' WHEN grouping(sex) = 0 THEN 'sex'
             WHEN grouping(band) = 0 THEN 'band' ELSE 'all' END,
@@ -86,7 +87,7 @@ FROM (
     ) AS f JOIN coming c USING (patient_id, starts_on) JOIN patients_patient p ON p.id = f.patient_id
 ) AS each
 GROUP BY GROUPING SETS ((cut), (cut, newcomer), (cut, sex), (cut, band))
-"""  # noqa: S608
+"""
 _DEMAND = f"""{_SAMPLE}, who AS (
     SELECT v.patient_id, EXISTS (
         SELECT FROM segmentation_membership held JOIN segmentation_segment s ON s.id = held.segment_id
@@ -100,13 +101,13 @@ SELECT service_id, count(*) FILTER (WHERE vip), count(*) FILTER (WHERE NOT vip) 
     SELECT DISTINCT v.patient_id, i.service_id FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
     WHERE v.starts_on > %(as_of)s::date - %(year)s
 ) AS used JOIN who USING (patient_id) GROUP BY service_id
-"""  # noqa: S608
+"""
 _KINDS = f"""{_SAMPLE}
 SELECT pay.kind, sum(pay.amount)::float8, count(DISTINCT pay.patient_id)
 FROM sample s JOIN patients_payment pay ON pay.patient_id = s.patient_id
 WHERE pay.deleted_at IS NULL AND pay.paid_on > %(as_of)s::date - %(year)s AND pay.paid_on <= %(as_of)s
 GROUP BY 1
-"""  # noqa: S608
+"""
 _PREMIUM = """
 SELECT percentile_cont(0.75) WITHIN GROUP (ORDER BY average_bill::float8) FROM (
     SELECT average_bill FROM segmentation_metrics WHERE last_visit_on > %(as_of)s::date - %(year)s AND average_bill > 0
@@ -195,7 +196,7 @@ def prices(as_of: dt.date) -> Prices:
                 found.branches[branch] = bills
     if found.bills is None:
         return found
-    found.patients = _fetch(f"{_SAMPLE} SELECT count(*) FROM sample", asked)[0][0]  # noqa: S608
+    found.patients = _fetch(f"{_SAMPLE} SELECT count(*) FROM sample", asked)[0][0]
     found.months = [tuple(row) for row in _fetch(_MONTHS, asked)]  # type: ignore[misc]
     found.services = {service: ServicePrice(*row) for service, *row in _fetch(_SERVICES, asked)}
     for service, cut, of, back in _fetch(_BACK_BY_SERVICE, asked):

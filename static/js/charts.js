@@ -363,7 +363,162 @@
     };
   }
 
-  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption, scatter: scatterOption };
+  // A figure as its unit wants it; one digit where whole numbers would hide the difference.
+  function figure(value, unit) {
+    if (unit !== "decimal" || value === null || value === undefined) return written(value, unit);
+    return new Intl.NumberFormat(language, { maximumFractionDigits: Math.abs(value) < 1 ? 2 : 1 }).format(value).replace(/,(?=\d{3}\b)/g, "\u202f");
+  }
+  function legendOf(config, look) {
+    return {
+      show: config.series.length > 1, data: config.series.map(function (s) { return s.name; }), top: 0, left: 4, icon: "circle",
+      itemWidth: 10, itemHeight: 10, itemGap: 16, textStyle: { color: look.ink, fontSize: 12.5 }
+    };
+  }
+  function topOf(config, look, width) { return config.series.length > 1 ? 22 + 22 * legendRows(config, look, width) : 16; }
+
+  // Columns side by side by name; a whisker on those that have an interval.
+  function columnsOption(config, look, width) {
+    var palette = [look.quiet, look.primary, look.second], whiskers = [];
+    config.series.forEach(function (s, index) {
+      if (!s.interval) return;
+      whiskers.push({
+        type: "custom", silent: true, z: 4, tooltip: { show: false },
+        data: s.interval.map(function (pair, at) { return pair ? [at, pair[0], pair[1]] : [at, null, null]; }),
+        renderItem: function (_params, api) {
+          if (isNaN(api.value(1))) return null;
+          var low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
+          var band = api.size([1, 0])[0], shift = (index - (config.series.length - 1) / 2) * band * 0.36;
+          return { type: "group", children: whisker([low[0] + shift, low[1]], [high[0] + shift, high[1]], look.ink, 1.25) };
+        }
+      });
+    });
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: 8, right: 12, top: topOf(config, look, width), bottom: config.axis ? 26 : 8, containLabel: true },
+      legend: legendOf(config, look),
+      tooltip: Object.assign(tooltip(look), {
+        trigger: "axis", axisPointer: { type: "shadow" },
+        formatter: function (items) {
+          var bars = items.filter(function (item) { return item.seriesType === "bar"; });
+          if (!bars.length) return "";
+          return ["<b>" + escape(config.names[bars[0].dataIndex]) + "</b>"].concat(bars.map(function (item) {
+            var s = config.series[item.seriesIndex], pair = s.interval && s.interval[item.dataIndex];
+            return item.marker + escape(s.name) + ": <b>" + figure(item.value, s.unit) + "</b>" +
+              (pair ? " (" + figure(pair[0], s.unit) + "–" + figure(pair[1], s.unit) + ")" : "");
+          })).join("<br>");
+        }
+      }),
+      xAxis: {
+        type: "category", data: config.names, name: config.axis || "", nameLocation: "middle", nameGap: 26,
+        nameTextStyle: { color: look.quiet }, axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false },
+        axisLabel: { color: look.quiet, interval: 0, hideOverlap: true }
+      },
+      yAxis: {
+        type: "value", splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
+        axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, config.series[0].unit); } }
+      },
+      series: config.series.map(function (s, index) {
+        return {
+          name: s.name, type: "bar", data: s.data, barGap: "8%", barWidth: config.series.length > 1 ? "33%" : "60%",
+          itemStyle: { color: palette[config.series.length > 1 ? index % palette.length : 1], borderRadius: [3, 3, 0, 0] }
+        };
+      }).concat(whiskers)
+    };
+  }
+
+  // Estimates with their intervals, one under the other, beside a border that means something.
+  function rangesOption(config, look, width) {
+    var narrow = width < 560, font = narrow ? 11.5 : 12.5;
+    var longest = Math.max.apply(null, config.rows.map(function (row) { return measure(row.name, font, look) + 12; }));
+    var left = Math.min(longest + 16, width * (narrow ? 0.36 : 0.32));
+    var texts = narrow ? 14 : Math.max.apply(null, config.rows.map(function (row) { return measure(row.short, font, look); })) + 24;
+    var least = Math.min.apply(null, config.rows.map(function (row) { return row.low; }).concat([config.border.value]));
+    var most = Math.max.apply(null, config.rows.map(function (row) { return row.high; }).concat([config.border.value]));
+    function tint(row) { return row.tone === "bad" ? look.bad : row.tone === "quiet" ? look.quiet : look.primary; }
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: left, right: texts, top: 26, bottom: 24, containLabel: false },
+      tooltip: Object.assign(tooltip(look), {
+        formatter: function (item) {
+          var row = config.rows[item.dataIndex];
+          return "<b>" + escape(row.name) + "</b><br>" + escape(row.text);
+        }
+      }),
+      xAxis: {
+        type: config.log ? "log" : "value", min: config.log ? Math.min(least, 1) * 0.8 : 0, max: config.log ? most * 1.15 : undefined,
+        splitLine: { lineStyle: { color: look.line } }, splitNumber: narrow ? 3 : 5, axisLine: { show: false },
+        axisLabel: {
+          color: look.quiet, hideOverlap: true, showMinLabel: !config.log, showMaxLabel: !config.log,
+          formatter: function (value) { return onAxis(value, config.unit); }
+        }
+      },
+      yAxis: {
+        type: "category", data: config.rows.map(function (_row, index) { return index; }), inverse: true,
+        axisLine: { show: false }, axisTick: { show: false },
+        axisLabel: {
+          interval: 0, margin: 10, fontSize: font, color: look.ink, width: left - 16, overflow: "truncate",
+          formatter: function (index) { return config.rows[index].name; }
+        }
+      },
+      series: [{
+        type: "custom", clip: false, encode: { x: [1, 2, 3], y: 0 },
+        data: config.rows.map(function (row, index) { return [index, row.low, row.value, row.high]; }),
+        renderItem: function (params, api) {
+          var row = config.rows[params.dataIndexInside], at = api.value(0), shade = tint(row);
+          var low = api.coord([api.value(1), at]), mid = api.coord([api.value(2), at]), high = api.coord([api.value(3), at]);
+          var children = whisker(low, high, shade, 2).concat([{ type: "circle", shape: { cx: mid[0], cy: mid[1], r: 5 }, style: { fill: shade } }]);
+          if (!narrow) {
+            children.push({
+              type: "text", style: { text: row.short, x: width - texts + 12, y: mid[1], verticalAlign: "middle", fill: row.tone === "bad" ? look.bad : look.ink, font: font + "px " + look.font }
+            });
+          }
+          return { type: "group", children: children };
+        },
+        markLine: {
+          silent: true, symbol: "none", data: [{ xAxis: config.border.value }], lineStyle: { color: look.ink, type: "dashed", width: 1 },
+          label: { formatter: config.border.name, color: look.quiet, position: "start", distance: 6, fontSize: 11.5 }
+        }
+      }]
+    };
+  }
+
+  // Lines over a number that is no date: months since the first visit, weeks since a forecast.
+  var HUES = ["#4c6ef5", "#0c8599", "#e8590c", "#ae3ec9", "#2b8a3e", "#9c6d00", "#5c7080", "#1098ad", "#7048e8", "#c2255c"];
+  function linesOption(config, look, width) {
+    var few = config.series.length <= 2, palette = few ? [look.quiet, look.primary] : HUES;
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: 8, right: 20, top: topOf(config, look, width), bottom: 26, containLabel: true },
+      legend: legendOf(config, look),
+      tooltip: Object.assign(tooltip(look), {
+        trigger: "axis", axisPointer: { type: "line", lineStyle: { color: look.quiet, type: "dashed" } },
+        formatter: function (items) {
+          return ["<b>" + items[0].value[0] + "</b> " + escape(config.axis)].concat(items.map(function (item) {
+            return item.marker + escape(item.seriesName) + ": <b>" + written(item.value[1], config.unit) + "</b>";
+          })).join("<br>");
+        }
+      }),
+      xAxis: {
+        type: "value", min: 0, max: "dataMax", minInterval: 1, name: config.axis, nameLocation: "middle", nameGap: 24,
+        nameTextStyle: { color: look.quiet }, axisLine: { lineStyle: { color: look.line } }, axisTick: { show: false },
+        splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
+      },
+      yAxis: {
+        type: "value", splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
+        axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, config.unit); } }
+      },
+      series: config.series.map(function (s, index) {
+        var shade = s.tone === "bad" ? look.bad : palette[index % palette.length];
+        return {
+          name: s.name, type: "line", data: s.data, symbol: "circle", symbolSize: 4, showSymbol: false, z: s.tone === "bad" ? 4 : 2,
+          itemStyle: { color: shade }, lineStyle: { color: shade, width: s.tone === "bad" ? 3 : 2, type: s.dashed ? "dashed" : "solid" }
+        };
+      })
+    };
+  }
+
+  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption, scatter: scatterOption,
+    columns: columnsOption, ranges: rangesOption, lines: linesOption };
 
   // --- Drawing ------------------------------------------------------------------------------------------------
   function draw(element) {
