@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 MOST_TERMS = 200_000
+BLOCK, MOST_AT_ONCE = 1 << 14, 2048
 CHUNK = 1 << 14
 NEGLIGIBLE = 1e-15
 
@@ -30,27 +31,31 @@ def series(n: Floats, a: float, c: Floats, d: float, age: Floats, horizon: Float
     z = horizon / (age + horizon)
     log_rest = np.log1p(-z)
     power = np.exp((a - 1) * log_rest)
-    total = np.zeros(len(z))
-    active = np.flatnonzero(z > 0)
-    term, partial = d * z[active], np.zeros(len(active))
-    za, ca = z[active], c[active]
-    for k in range(1, MOST_TERMS):
-        partial += term
-        ratio = (d + k) * (a + k - 1) / ((ca + k) * (k + 1)) * za
-        term = term * ratio
-        if k % 16 == 0:
-            # The ratio tends to z; what is left is about a geometric series of it.
-            going = np.abs(term) > NEGLIGIBLE * (1 - za) * np.maximum(np.abs(partial), 1e-300)
-            going |= np.abs(ratio) >= 1
-            if not going.all():
-                total[active] = partial
-                active, term, partial, za, ca = active[going], term[going], partial[going], za[going], ca[going]
-                if not len(active):
-                    break
-    total[active] = partial
+    total = _sum(a, c, d, z)
     first = -log_rest if a == 1 else -np.expm1((a - 1) * log_rest) / (a - 1)
     # Mathematics keeps E between nothing and the visits of someone who never leaves; so does the last digit.
     return np.clip(c * first - power * total, 0, n * horizon / age)
+
+
+def _sum(a: float, c: Floats, d: float, z: Floats) -> Floats:
+    """The sum over k, many terms at a time: near z = 1 there are thousands of them."""
+    total = np.zeros(len(z))
+    active = np.flatnonzero(z > 0)
+    za, ca = z[active], c[active]
+    term, partial, k = d * za, np.zeros(len(active)), 1
+    while len(active) and k < MOST_TERMS:
+        steps = np.arange(k, k + min(MOST_AT_ONCE, max(8, BLOCK // len(active))))
+        ratios = (d + steps) * (a + steps - 1) / (steps + 1) * za[:, None] / (ca[:, None] + steps)
+        products = np.cumprod(ratios, axis=1)
+        partial += term * (1 + np.sum(products[:, :-1], axis=1))
+        term = term * products[:, -1]
+        k += len(steps)
+        # The ratio tends to z; what is left is about a geometric series of it.
+        going = np.abs(term) > NEGLIGIBLE * (1 - za) * np.maximum(np.abs(partial), 1e-300)
+        going |= np.abs(ratios[:, -1]) >= 1
+        total[active] = partial
+        active, term, partial, za, ca = active[going], term[going], partial[going], za[going], ca[going]
+    return total
 
 
 class Shape(Protocol):
