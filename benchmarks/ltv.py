@@ -33,7 +33,7 @@ sys.path[:0] = [str(ROOT)]
 PACKAGE = ".local/lifetimes"
 sys.path.append(str(ROOT / PACKAGE))
 
-from segmentation.scoring.ltv import bg_nbd, gamma_gamma, histories  # noqa: E402
+from segmentation.scoring.ltv import bg_nbd, gamma_gamma, histories, likelihood  # noqa: E402
 
 HORIZONS = [days / 7 for days in (91, 365, 1096)]
 WEEKS = 208
@@ -81,10 +81,9 @@ def package() -> Any:
 
 
 def compare(name: str, base: Base, lifetimes: Any) -> None:
-    rows = histories.collapsed(base.x, base.t_x, base.t).rows
     customers = len(base.x)
     print(f"\n{name}: {np.mean(base.x > 0):.0%} came again, {np.mean(base.x):.2f} repeat visits a customer;")
-    print(f"{rows} different histories, {rows / customers:.1%} of the customers")
+    print(saving(base))
     ours, theirs = measured(base, our_run), measured(base, lambda base, timed: their_run(base, timed, lifetimes))
     for step in (*ours.seconds, "all"):
         mine, other = (
@@ -103,6 +102,25 @@ def compare(name: str, base: Base, lifetimes: Any) -> None:
     print(f"  lifetimes {theirs.visits} {theirs.money}")
     for horizon, mine, other in zip(HORIZONS, ours.expected, theirs.expected, strict=True):
         print(f"  visits in {horizon * 7:4.0f} days: ours {mine:,.0f}, lifetimes {other:,.0f}")
+
+
+def saving(base: Base) -> str:
+    """What it brings to count identical histories once: rows, and seconds of one likelihood with its derivatives."""
+    params, almost = np.array([0.5, 10.0, 0.7, 2.5]), 1 - 1e-7
+    began = time.perf_counter()
+    together = histories.collapsed(base.x, base.t_x, base.t)
+    collapsing = time.perf_counter() - began
+    # Times that are no whole days are left as they are.
+    apart = histories.collapsed(base.x, base.t_x * almost, base.t * almost)
+    seconds = []
+    for data in (apart, together):
+        began = time.perf_counter()
+        likelihood.evaluate(params, data)
+        seconds.append(time.perf_counter() - began)
+    return (
+        f"{together.rows:,} different histories, {together.rows / len(base.x):.1%} of the customers: the likelihood "
+        f"takes {seconds[1]:.3f} s instead of {seconds[0]:.3f} s; to find them {collapsing:.3f} s"
+    )
 
 
 def gain_of(log_likelihood: Callable[..., float], ours: Any, theirs: Any, *columns: Any) -> float | None:
