@@ -6,14 +6,25 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from patients.admin.base import FactAdmin
 from patients.models import Patient
-from segmentation.models import BaseTotal, Membership, Metrics, Score, Segment, Segmentation, SegmentTotal
+from segmentation.models import (
+    BaseTotal,
+    Calibration,
+    Forecast,
+    LtvFit,
+    Membership,
+    Metrics,
+    Score,
+    Segment,
+    Segmentation,
+    SegmentTotal,
+)
 
 
 class OfPatient(FactAdmin):
     """Columns that refer to others are named here: in these large tables they have no name in the reader's language."""
 
     @admin.display(description=_("Patient"))
-    def who(self, row: Membership | Metrics | Score) -> Patient:
+    def who(self, row: Membership | Metrics | Score | Forecast) -> Patient:
         return row.patient
 
 
@@ -47,9 +58,30 @@ class ScoreAdmin(OfPatient):
     list_select_related = ["patient"]
 
 
+@admin.register(Forecast)
+class ForecastAdmin(OfPatient):
+    list_display = ["who", "as_of", "p_alive", "visits_12m", "bill", "money_12m", "next_visit_on", "next_visit_by"]
+    list_select_related = ["patient"]
+
+
+@admin.register(LtvFit)
+class LtvFitAdmin(FactAdmin):
+    list_display = ["as_of", "visits_method", "money_method", "customers", "repeaters", "payers", "correlation"]
+    patient_path = ""
+
+
+@admin.register(Calibration)
+class CalibrationAdmin(FactAdmin):
+    list_display = [
+        "as_of", "split_on", "method", "customers", "expected_visits", "actual_visits", "expected_money",
+        "actual_money", "correlation",
+    ]  # fmt: skip
+    patient_path = ""
+
+
 @admin.register(SegmentTotal)
 class SegmentTotalAdmin(FactAdmin):
-    list_display = ["as_of", "of", "patients", "entered", "left", "money_365", "ltv"]
+    list_display = ["as_of", "of", "patients", "entered", "left", "money_365", "ltv", "forecast_12m"]
     list_select_related = ["segment"]
     list_filter = [("segment__segmentation", RelatedDropdownFilter)]
     patient_path = ""
@@ -61,6 +93,8 @@ class SegmentTotalAdmin(FactAdmin):
 
 @admin.register(BaseTotal)
 class BaseTotalAdmin(FactAdmin):
-    list_display = ["as_of", "patients", "visited", "lost", "visits_365", "money_365", "average_bill", "ltv", "nps"]
+    list_display = [
+        "as_of", "patients", "visited", "lost", "visits_365", "money_365", "average_bill", "ltv", "forecast_12m", "nps",
+    ]  # fmt: skip
     ordering = ["-as_of"]
     patient_path = ""

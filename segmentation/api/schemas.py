@@ -48,12 +48,20 @@ class RfmScores(BaseModel):
 
 
 class Value(BaseModel):
-    """Money in ₽. historic: paid in all. formula: average bill × frequency × lifetime. The forecast may be null."""
+    """Money in ₽. historic: paid in all. formula: average bill × frequency × lifetime.
+
+    The others are the forecast, null for whoever has none: money within 3, 12 and 36 months, the probability 0..1 that
+    the patient has not left for good, days with a visit within 12 months, the day the next one is expected on.
+    """
 
     historic: float
     formula: Number
+    predicted_3m: Number
     predicted_12m: Number
+    predicted_36m: Number
     p_alive: Number
+    expected_visits_12m: Number
+    next_visit_on: Day
 
 
 class ProfileDocument(BaseModel):
@@ -117,8 +125,13 @@ _PROFILE = {
     "as_of": "2026-03-01",
     "rfm": {"r": 5, "f": 4, "m": 4},
     "metrics": {"visits": 7, "last_visit_on": "2026-02-14", "money": 84500.0, "main_service": "botox-1"},
-    "ltv": {"historic": 84500.0, "formula": 91200.0, "predicted_12m": None, "p_alive": None},
-    "segments": {"rfm": "champions", "value": "vip", "satisfaction": "a", "lifecycle": "active"},
+    "ltv": {
+        "historic": 84500.0, "formula": 91200.0, "predicted_3m": 7300.0, "predicted_12m": 26400.0,
+        "predicted_36m": 68100.0, "p_alive": 0.94, "expected_visits_12m": 3.1, "next_visit_on": "2026-03-09",
+    },
+    "segments": {
+        "rfm": "champions", "value": "vip", "satisfaction": "a", "lifecycle": "active", "value_falling": "steady",
+    },
     "tags": ["vip", "chronic", "has_appointment"],
 }
 _MEMBERS = {

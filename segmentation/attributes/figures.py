@@ -9,7 +9,7 @@ from typing import Any
 from segmentation.attributes.base import Ask, Attribute, Field, Leaf, Operator, Part, Plain, Row, _
 from segmentation.attributes.windows import Span, coming, past
 
-METRICS, SCORE = "segmentation_metrics", "segmentation_score"
+METRICS, SCORE, FORECAST = "segmentation_metrics", "segmentation_score", "segmentation_forecast"
 AGO = Field("value", "days", _("when"), required=True)
 AHEAD = replace(AGO, ahead=True)
 DATE = Field("value", "date", _("day"), required=True)

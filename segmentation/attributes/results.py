@@ -1,12 +1,13 @@
-"""What the night has computed: metrics and scores. As of the last night, and said so in the editor."""
+"""What the night has computed: metrics, scores and forecasts. As of the last night, and said so in the editor."""
 
 from dataclasses import replace
 
 from segmentation.attributes.base import Attribute, _
-from segmentation.attributes.figures import SCORE, chosen, day, number
+from segmentation.attributes.figures import FORECAST, SCORE, chosen, day, number
 
 M = "segmentation_metrics."
 S = "segmentation_score."
+F = "segmentation_forecast."
 
 
 def _share() -> Attribute:
@@ -15,6 +16,14 @@ def _share() -> Attribute:
     return number(
         "discount_share", "money", _("Discount share"), column, unit="%", most=100, whole=False, nullable=True,
         help=_("Discounts as a share of the full price, over all time."),
+    )  # fmt: skip
+
+
+def _alive() -> Attribute:
+    return number(
+        "p_alive", "visits", _("Probability to be still with us"), f"round(({F}p_alive * 100)::numeric, 6)",
+        table=FORECAST, unit="%", most=100, whole=False, nullable=True, missing=_("no forecast"),
+        help=_("Probability that the patient has not left for good: P(alive)."),
     )  # fmt: skip
 
 
@@ -30,6 +39,15 @@ RESULTS = (
     day(
         "due", "visits", _("Due"), f"{M}due_on", ahead=True, missing=_("no date when due"),
         help=_("The day on which the patient should come again, by their services and the doctor's word."),
+    ),
+    _alive(),
+    number("expected_visits", "visits", _("Visits expected in 12 months"), f"round({F}visits_12m::numeric, 6)",
+           table=FORECAST, whole=False, most=100_000, nullable=True, missing=_("no forecast"),
+           help=_("Days with a visit, by the forecast.")),
+    day(
+        "expected_on", "visits", _("Next visit expected"), f"{F}next_visit_on", table=FORECAST, ahead=True,
+        missing=_("no visit is expected"),
+        help=_("The appointment; without one the day something is due; without it the patient's own rhythm."),
     ),
     day(
         "next_visit", "visits", _("Next appointment"), f"{M}next_visit_on", ahead=True, back=False,
@@ -58,6 +76,8 @@ RESULTS = (
     _share(),
     number("ltv", "money", _("LTV"), f"{S}ltv", table=SCORE, unit="₽", least=-(10**12), whole=False, nullable=True,
            help=_("Average bill × frequency × lifetime.")),
+    number("expected_12m", "money", _("Expected in 12 months"), f"{F}money_12m", table=FORECAST, unit="₽", whole=False,
+           nullable=True, missing=_("no forecast"), help=_("What the patient will probably pay, by the forecast.")),
     number("last_nps", "opinion", _("Last score 0–10"), f"{M}last_nps", most=10, nullable=True,
            missing=_("has never answered")),
     number("complaints", "opinion", _("Complaints in all"), f"{M}complaints", most=100_000),

@@ -91,7 +91,7 @@ class Falling(Kind):
         words = super().reason(cause)
         if not words or cause is None or "was" not in cause:
             return words
-        return gettext("%(reasons)s: %(was)s a year before, %(expected)s expected in 12 months") % {
+        return gettext("%(reasons)s: %(was)s a year before, now on the way to %(expected)s") % {
             "reasons": words, "was": wording.money(cause["was"]), "expected": wording.money(cause["expected"])
         }  # fmt: skip
 

@@ -9,11 +9,17 @@ from typing import Any
 from django.db import connection
 
 from patients.models import Integration, Patient
-from segmentation.models import Membership, Metrics, NightlyRun, Score, ServiceRhythm
+from segmentation.models import Forecast, Membership, Metrics, NightlyRun, Score, ServiceRhythm
 
 # So many visits for one repeating service make a patient who comes for it steadily.
 CHRONIC_VISITS = 3
 DETRACTOR = 6
+
+# The names of the interface and the columns of Forecast behind them.
+_PREDICTED = {
+    "predicted_3m": "money_3m", "predicted_12m": "money_12m", "predicted_36m": "money_36m", "p_alive": "p_alive",
+    "expected_visits_12m": "visits_12m", "next_visit_on": "next_visit_on",
+}  # fmt: skip
 
 _KEPT = """
     WITH RECURSIVE kept AS (
@@ -37,6 +43,7 @@ class Profile:
     as_of: dt.date | None
     metrics: Metrics | None
     score: Score | None
+    forecast: Forecast | None = None
     segments: Mapping[str, str] = field(default_factory=dict)
     chronic: bool = False
 
@@ -53,12 +60,15 @@ def profile(source: Integration, external_id: str) -> Profile | None:
     pk = _kept_card(source, external_id)
     if pk is None:
         return None
-    patient = Patient.objects.select_related("score", "metrics", *(f"metrics__{place}" for place in _PLACES)).get(pk=pk)
+    patient = Patient.objects.select_related(
+        "score", "metrics", "forecast", *(f"metrics__{place}" for place in _PLACES)
+    ).get(pk=pk)
     return Profile(
         patient=patient,
         as_of=last_night(),
         metrics=getattr(patient, "metrics", None),
         score=getattr(patient, "score", None),
+        forecast=getattr(patient, "forecast", None),
         segments=_segments(pk),
         chronic=ServiceRhythm.objects.filter(
             patient=pk, visits__gte=CHRONIC_VISITS, service__recall_days__isnull=False
@@ -123,8 +133,7 @@ def described(known: Profile) -> dict[str, Any]:
         "ltv": {
             "historic": metrics.money if metrics is not None else Decimal(0),
             "formula": getattr(score, "ltv", None),
-            "predicted_12m": None,
-            "p_alive": None,
+            **{name: getattr(known.forecast, column, None) for name, column in _PREDICTED.items()},
         },
         "segments": dict(known.segments),
         "tags": known.tags,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import floor, inf
+from math import ceil, exp, floor, inf, lgamma, log
 from typing import Any
 
+from tests.scenarios.recomputed_forecasts import Forecasts
 from tests.scenarios.recomputed_metrics import CLINIC, DAY, Facts, metrics_of
 
 Day = dt.date
@@ -46,6 +47,7 @@ class Conclusion:
     value_reasons: tuple[str, ...] = ()
     lifecycle_reason: str = ""
     segments: dict[str, str | None] = field(default_factory=dict)
+    falling: dict[str, Any] | None = None  # the cause, should the patient have moved
 
     def scores(self) -> tuple[int, int, int, int]:
         return self.r, self.f, self.m, self.profit_band or 0
@@ -59,6 +61,8 @@ class Clinic:
     fitted_on: Day | None = None
     fitted_visited: int = 0
     last: dict[int, Conclusion] = field(default_factory=dict)
+    forecasts: Forecasts = field(default_factory=Forecasts)
+    expected: dict[int, Row] = field(default_factory=dict)  # the forecasts of the last night
     # (patient, segmentation) -> [segment, came_from, entered, left, money]
     stories: dict[tuple[int, str], list[list[Any]]] = field(default_factory=dict)
 
@@ -66,8 +70,12 @@ class Clinic:
         """Metrics of all and conclusions about those the clinic knew on `as_of`."""
         metrics = {pk: metrics_of(facts, pk, as_of) for pk in facts.living()}
         frame = {pk: row for pk, row in metrics.items() if row["visit_days"] or not _later(facts.people[pk], as_of)}
+        self.expected = self.forecasts.night(facts, metrics, as_of)
         self._fit(frame, as_of)
         found = {pk: self._conclude(row, self.last.get(pk, Conclusion()), as_of) for pk, row in frame.items()}
+        for pk, row in frame.items():
+            before = self.last.get(pk, Conclusion()).segments.get("value_falling")
+            found[pk].segments["value_falling"], found[pk].falling = falling(row, self.expected.get(pk), before, as_of)
         self._move(frame, found, as_of)
         self.last = found
         return metrics, found
@@ -146,7 +154,7 @@ class Clinic:
 
     def _move(self, frame: dict[int, Row], found: dict[int, Conclusion], as_of: Day) -> None:
         for pk in self.last.keys() | found.keys():
-            for code in ("rfm", "value", "satisfaction", "lifecycle"):
+            for code in ("rfm", "value", "satisfaction", "lifecycle", "value_falling"):
                 was = self.last[pk].segments.get(code) if pk in self.last else None
                 now = found[pk].segments.get(code) if pk in found else None
                 if was == now:
@@ -216,6 +224,41 @@ def lifecycle(row: Row, as_of: Day) -> tuple[str, str]:
     if (due - as_of).days <= 14:
         return "due", "due_soon"
     return ("new", "first_visit") if fresh else ("active", "within_cycle")
+
+
+def falling(row: Row, forecast: Row | None, before: str | None, as_of: Day) -> tuple[str | None, Row | None]:
+    """The segment and the cause; nothing without a year of past, three days and money before the last 365 days."""
+    if forecast is None or (as_of - row["last_visit_on"]).days > 365:
+        return None, None
+    past = (as_of - row["first_visit_on"]).days - 365
+    money = float(row["money"] - row["money_365"])
+    lately = row["visits_365"] * row["visit_days"] / row["visits"]
+    earlier = row["visit_days"] - lately
+    if past < 365 or earlier < 3 - 1e-9 or money <= 0:
+        return None, None
+    years = past / 365.25
+    awaited = bool(row["next_visit_on"]) or bool(row["due_on"] and row["due_on"] >= as_of)
+    alive = 1.0 if awaited else forecast["p_alive"]
+    visits = modelled = alive * forecast["visits_12m"] / forecast["p_alive"]
+    usual, chance = earlier / years, 0.1 if before == "falling" else 0.05
+    tail = sum(exp(-usual + k * log(usual) - lgamma(k + 1)) for k in range(ceil(lately - 1e-9) + 1))
+    if tail < chance:
+        visits = min(visits, lately)
+    bill, lately_paid = forecast["bill"], max(float(row["money_365"]), 0.0)
+    if lately >= 3 - 1e-9:
+        bill = min(bill, lately_paid / lately)
+    was, expected = money / years, visits * bill
+    ease = 0.2 if before == "falling" else 0.0
+    if not (expected < 0.5 * (1 + ease) * was and was - expected >= 10_000 * (1 - ease)):
+        return "steady", {"reasons": ["as_before"], "was": round(was), "expected": round(expected)}
+    parts = {
+        "silent": -log(max(alive, 1e-6)),
+        "comes_rarer": log(max(modelled, 1e-6)) - log(max(visits, 1e-6)),
+        "pays_less": max(log(money / earlier) - log(max(bill, 1e-6)), 0) if lately >= 3 - 1e-9 else 0.0,
+    }
+    whole = sum(parts.values())
+    named = [name for name in sorted(parts, key=lambda name: -parts[name]) if parts[name] >= max(whole / 3, 1e-9)]
+    return "falling", {"reasons": named or ["silent"], "was": round(was), "expected": round(expected)}
 
 
 def rfm_segment(r: int, f: int, m: int) -> str:

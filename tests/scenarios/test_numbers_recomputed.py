@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -10,20 +11,22 @@ import pytest
 from django.core.management import call_command
 
 from patients.models import Feedback, Patient, Payment, Service, Visit
-from segmentation.models import BaseTotal, Membership, Metrics, RfmCell, Score, SegmentTotal, ServiceRhythm
+from segmentation.models import BaseTotal, Forecast, Membership, Metrics, RfmCell, Score, SegmentTotal, ServiceRhythm
 from tests.scenarios.recomputed_metrics import CLINIC, DAY, Facts, rhythms_of
 from tests.scenarios.recomputed_segments import Clinic, Conclusion
 from tests.segmentation.nights import night
 
 pytestmark = pytest.mark.django_db
 AS_OF = dt.date(2026, 3, 2)
-# A first fit, a refit after 31 days, borders kept after 10 more, a refit after 30 more.
-NIGHTS = [AS_OF - n * DAY for n in (71, 40, 30, 0)]
+# A first fit, a refit after 31 days, borders and forecasts kept after 3 more, a refit after 37 more.
+NIGHTS = [AS_OF - n * DAY for n in (71, 40, 37, 0)]
 CENT = Decimal("0.01")
 
 
 def test_every_number_of_every_night_is_what_the_docs_say() -> None:
     call_command("seed_demo", patients=600, years=3, seed=11, as_of=AS_OF, verbosity=0)
+    # What is done in a rhythm, and what nobody is recalled for: how soon the clinic has not said.
+    Service.objects.filter(external_id__in=["S08", "S20", "S31", "S39", "S50", "S61", "S71"]).update(recall_days=None)
     chance, clinic = random.Random(5), Clinic()
     before: dict[int, Conclusion] = {}
     for number, as_of in enumerate(NIGHTS):
@@ -32,12 +35,18 @@ def test_every_number_of_every_night_is_what_the_docs_say() -> None:
         facts = Facts()
         metrics, found = clinic.night(facts, as_of)
         assert len(found) > 300 and len({c.segments["rfm"] for c in found.values()}) >= 8
+        assert len({days for service in facts.learned for days in days_until_due(facts, service)}) > 8
         differences = [
             *metrics_differ(facts, metrics, as_of), *scores_differ(found, before, as_of), *memberships_differ(clinic),
-            *totals_differ(metrics, found, before, as_of), *base_differs(facts, metrics, found, as_of),
+            *forecasts_differ(clinic), *causes_differ(clinic, as_of),
+            *totals_differ(clinic, metrics, found, before, as_of), *base_differs(clinic, facts, metrics, found, as_of),
         ]  # fmt: skip
         assert not differences, f"{as_of}: {len(differences)} differences\n" + "\n".join(differences[:20])
         before = found
+        kept = {row["as_of"] for row in clinic.expected.values()} - {as_of}
+        assert kept == ({NIGHTS[1]} if number == 2 else set())
+    falls = Membership.objects.filter(segment__code="falling")
+    assert falls.filter(left_on=None).count() > 10 and falls.filter(came_from__code="steady").exists()
 
 
 def disturb(chance: random.Random, as_of: dt.date, *, merge: bool) -> None:
@@ -74,6 +83,12 @@ def disturb(chance: random.Random, as_of: dt.date, *, merge: bool) -> None:
             )
     service = chance.choice(list(Service.objects.order_by("pk")))
     Service.objects.filter(pk=service.pk).update(recall_days=chance.choice([None, 0, 45, 200, 99_999]))
+
+
+def days_until_due(facts: Facts, service: int) -> set[int]:
+    """The learned intervals that count for somebody."""
+    rows = ServiceRhythm.objects.filter(service=service, due_on__isnull=False, service__recall_days=None)
+    return {(row.due_on - row.last_on).days for row in rows if row.due_on}
 
 
 def differs(one: Any, other: Any) -> bool:
@@ -142,6 +157,44 @@ def memberships_differ(clinic: Clinic) -> list[str]:
     ]  # fmt: skip
 
 
+def forecasts_differ(clinic: Clinic) -> list[str]:
+    stored: dict[int, Any] = {row.pop("patient_id"): row for row in Forecast.objects.values()}
+    expected = clinic.expected
+    return [f"forecast of {pk} exists or not" for pk in stored.keys() ^ expected.keys()] + [
+        f"forecast of {pk}: {name} is {stored[pk][name]!r}, should be {value!r}"
+        for pk, row in expected.items() if pk in stored
+        for name, value in row.items() if not close(stored[pk][name], value)
+    ]  # fmt: skip
+
+
+def close(one: Any, other: Any) -> bool:
+    """Equal; numbers to a millionth, money to a kopeck more: a fit in another order may end in other digits."""
+    if not isinstance(other, float):
+        return bool(one == other)
+    slack = 0.011 if isinstance(one, Decimal) else 1e-9
+    return abs(float(one) - other) <= slack + 1e-6 * abs(other)
+
+
+def expected_of(clinic: Clinic, patients: Iterable[int]) -> Decimal | None:
+    sums = [Decimal(str(clinic.expected[pk]["money_12m"])) for pk in patients if pk in clinic.expected]
+    return sum(sums, Decimal(0)) if sums else None
+
+
+def about(one: Decimal | None, other: Decimal | None) -> bool:
+    return one == other if one is None or other is None else close(one, float(other))
+
+
+def causes_differ(clinic: Clinic, as_of: dt.date) -> list[str]:
+    """Why somebody's value falls or holds again, of those who moved this night."""
+    moved = Membership.objects.filter(
+        segmentation__code="value_falling", entered_on=as_of, came_from__isnull=False
+    ).values_list("patient_id", "cause")
+    return [
+        f"cause of {pk}: {cause}, should be {clinic.last[pk].falling}"
+        for pk, cause in moved if cause != clinic.last[pk].falling
+    ]  # fmt: skip
+
+
 def total(rows: list[Any], name: str) -> Decimal:
     return sum((Decimal(row[name]) for row in rows), Decimal(0))
 
@@ -155,7 +208,7 @@ def near(one: Decimal | None, other: Decimal | None) -> bool:
 
 
 def totals_differ(
-    metrics: dict[int, Any], found: dict[int, Conclusion], before: dict[int, Conclusion], as_of: dt.date
+    clinic: Clinic, metrics: dict[int, Any], found: dict[int, Conclusion], before: dict[int, Conclusion], as_of: dt.date
 ) -> list[str]:
     wrong = []
     for row in SegmentTotal.objects.filter(as_of=as_of).select_related("segment__segmentation"):
@@ -169,6 +222,10 @@ def totals_differ(
         )  # fmt: skip
         is_ = (row.patients, row.entered, row.left, row.visits_365, row.money, row.money_365, row.margin_365)
         wrong += [f"total of {division}/{code}: {is_}, should be {expected}"] * (is_ != expected)
+        forecast = expected_of(clinic, now)
+        wrong += [f"forecast of {division}/{code}: {row.forecast_12m}, should be {forecast}"] * (
+            not about(row.forecast_12m, forecast)
+        )
         ltv = mean([found[pk].ltv for pk in now if found[pk].ltv is not None])  # type: ignore[misc]
         wrong += [f"mean LTV of {division}/{code}: {row.ltv}, should be {ltv}"] * (not near(row.ltv, ltv))
     cells: Counter[tuple[int, ...]] = Counter()
@@ -182,7 +239,9 @@ def totals_differ(
     return wrong + [f"cells: {stored}, should be {expected_cells}"] * (stored != expected_cells)
 
 
-def base_differs(facts: Facts, metrics: dict[int, Any], found: dict[int, Conclusion], as_of: dt.date) -> list[str]:
+def base_differs(
+    clinic: Clinic, facts: Facts, metrics: dict[int, Any], found: dict[int, Conclusion], as_of: dt.date
+) -> list[str]:
     frame = [metrics[pk] for pk in found]
     since = as_of - 30 * DAY
     present = [pk for pk, person in facts.people.items() if not person.deleted_at]
@@ -219,6 +278,8 @@ def base_differs(facts: Facts, metrics: dict[int, Any], found: dict[int, Conclus
     ]  # fmt: skip
     nps = 100 * (sum(a >= 9 for a in answers) - sum(a <= 6 for a in answers)) / len(answers)
     wrong += [f"base: NPS {row.nps}, should be {nps}"] * (abs(row.nps - nps) > 1e-9)
+    forecast = expected_of(clinic, found)
+    wrong += [f"base: forecast {row.forecast_12m}, should be {forecast}"] * (not about(row.forecast_12m, forecast))
     ltv = mean([one.ltv for one in found.values() if one.ltv is not None])
     bill = expected["money_365"] / expected["visits_365"]
     return wrong + [

@@ -22,7 +22,7 @@ from patients.models import (
     Visit,
     VisitItem,
 )  # fmt: skip
-from segmentation.models import Membership, Metrics, Score, Segment, Segmentation
+from segmentation.models import Forecast, Membership, Metrics, Score, Segment, Segmentation
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 STATES = ["completed"] * 5 + ["booked", "confirmed", "arrived", "cancelled", "no_show"]
@@ -167,6 +167,12 @@ class RandomClinic:
                 first_service=self.maybe(self.services), main_service=self.maybe(self.services),
                 first_doctor=self.maybe(self.doctors), last_doctor=self.maybe(self.doctors),
                 last_branch=self.maybe(self.branches),
+            )  # fmt: skip
+        if self.chance(0.85):
+            Forecast.objects.create(
+                patient=patient, as_of=self.as_of, p_alive=self.rng.choice((0.0, 0.1 + 0.2, 0.3, 1.0)),
+                visits_3m=0, visits_12m=self.rng.choice((0.0, 0.1 + 0.2, 1.0, 3.0)), visits_36m=0,
+                money_12m=self.maybe((0, "99.99", 1000)), next_visit_on=self.maybe([self.day(1)]),
             )  # fmt: skip
         if self.chance(0.85):
             Score.objects.create(

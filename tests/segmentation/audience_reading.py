@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from dateutil.relativedelta import relativedelta
 
 from patients.models import Consent, Feedback, Patient, Payment, Service, Visit, VisitItem
-from segmentation.models import Membership, Metrics, Score, Segment
+from segmentation.models import Forecast, Membership, Metrics, Score, Segment
 
 MOSCOW = ZoneInfo("Europe/Moscow")
 DAY = dt.timedelta(days=1)
@@ -34,6 +34,7 @@ class Person:
         self.memberships = list(Membership.objects.filter(patient=card).select_related("segment__segmentation"))
         self.metrics = Metrics.objects.filter(patient=card).first()
         self.score = Score.objects.filter(patient=card).first()
+        self.forecast = Forecast.objects.filter(patient=card).first()
 
 
 def step(window: dict[str, Any], number: int) -> relativedelta:
@@ -293,6 +294,14 @@ def _score(name: str) -> Callable[[Person, Leaf], bool]:
     return read
 
 
+def _forecast(name: str, times: int = 1) -> Callable[[Person, Leaf], bool]:
+    def read(person: Person, leaf: Leaf) -> bool:
+        value = getattr(person.forecast, name, None)
+        return compared(None if value is None else value * times, leaf)
+
+    return read
+
+
 def _share(person: Person, leaf: Leaf) -> bool:
     share = person.metrics.discount_share if person.metrics else None
     return compared(None if share is None else share * 100, leaf)
@@ -340,6 +349,9 @@ READINGS: dict[str, Callable[[Person, Leaf], bool]] = {
     "last_doctor": _metric_reference("last_doctor_id"), "first_doctor": _metric_reference("first_doctor_id"),
     "last_branch": _metric_reference("last_branch_id"),
     **{code: _score(code) for code in ("r", "f", "m", "ltv")}, "profit_band": _band,
+    "p_alive": _forecast("p_alive", 100), "expected_visits": _forecast("visits_12m"),
+    "expected_12m": _forecast("money_12m"),
+    "expected_on": lambda person, leaf: dated(getattr(person.forecast, "next_visit_on", None), leaf, person.as_of),
 }  # fmt: skip
 
 

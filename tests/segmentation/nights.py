@@ -5,7 +5,17 @@ from typing import Any
 
 from clinic_crm.nightly import run_night
 from patients.models import Patient
-from segmentation.models import BaseTotal, Membership, Metrics, RfmCell, Score, SegmentTotal
+from segmentation.models import (
+    BaseTotal,
+    Calibration,
+    Forecast,
+    LtvFit,
+    Membership,
+    Metrics,
+    RfmCell,
+    Score,
+    SegmentTotal,
+)  # fmt: skip
 
 D = datetime.date
 DAY = datetime.timedelta(days=1)
@@ -24,12 +34,16 @@ def everything(*, ids: bool = False) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of the night but the notes of when they were written."""
     key = () if ids else ("id",)
     return {
+        "learned cycles": rows(LearnedCycle, "id"),
         "metrics": rows(Metrics),
         "scores": rows(Score),
         "memberships": rows(Membership, *key),
         "segment totals": rows(SegmentTotal, "id"),
         "cells": rows(RfmCell, "id"),
         "base": rows(BaseTotal, "id"),
+        "forecasts": rows(Forecast),
+        "fits": rows(LtvFit, "id", "seconds"),
+        "calibrations": rows(Calibration, "id"),
     }
 
 

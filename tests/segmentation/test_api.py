@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from patients.models import Integration, Patient, Service
 from patients.services.tokens import issue_token
 from segmentation.models import (
+    Forecast,
     Membership,
     Metrics,
     NightlyRun,
@@ -88,6 +89,11 @@ def test_profile_tells_scores_metrics_value_segments_and_tags(api: Api) -> None:
         last_nps=4, next_visit_on=dt.date(2026, 3, 9),
     )  # fmt: skip
     Score.objects.create(patient=who, r=5, f=4, m=3, ltv="91200.50")
+    Forecast.objects.create(
+        patient=who, as_of=NIGHT, p_alive=0.94, visits_3m=0.8, visits_12m=3.1, visits_36m=8.2, bill="8516.13",
+        money_3m="6812.9", money_12m="26400", money_36m="69832.27", next_visit_on=dt.date(2026, 3, 9),
+        next_visit_by="appointment",
+    )  # fmt: skip
     ServiceRhythm.objects.create(
         patient=who, service=service, visits=3, first_on=dt.date(2025, 1, 1), last_on=dt.date(2026, 2, 14)
     )
@@ -98,7 +104,10 @@ def test_profile_tells_scores_metrics_value_segments_and_tags(api: Api) -> None:
     told = api.get("/api/v1/patients/p1/profile")
     assert told["as_of"] == "2026-03-01"
     assert told["rfm"] == {"r": 5, "f": 4, "m": 3}
-    assert told["ltv"] == {"historic": 84500.0, "formula": 91200.5, "predicted_12m": None, "p_alive": None}
+    assert told["ltv"] == {
+        "historic": 84500.0, "formula": 91200.5, "predicted_3m": 6812.9, "predicted_12m": 26400.0,
+        "predicted_36m": 69832.27, "p_alive": 0.94, "expected_visits_12m": 3.1, "next_visit_on": "2026-03-09",
+    }  # fmt: skip
     assert told["segments"] == {"value": "vip", "lifecycle": "due"}
     assert told["tags"] == ["vip", "due", "chronic", "unhappy", "has_appointment"]
     assert told["metrics"]["visits"] == 4
@@ -113,7 +122,10 @@ def test_patient_who_has_met_no_night_yet_has_an_empty_profile(api: Api) -> None
         "as_of": None,
         "rfm": {"r": None, "f": None, "m": None},
         "metrics": {},
-        "ltv": {"historic": 0.0, "formula": None, "predicted_12m": None, "p_alive": None},
+        "ltv": {
+            "historic": 0.0, "formula": None, "predicted_3m": None, "predicted_12m": None, "predicted_36m": None,
+            "p_alive": None, "expected_visits_12m": None, "next_visit_on": None,
+        },
         "segments": {},
         "tags": [],
     }

@@ -311,7 +311,7 @@ def test_defaults_are_created_once_and_never_overwritten() -> None:
     assert Segment.objects.get(code="champions").name == "Наши любимые"
     assert Segment.objects.get(code="vip").tactic.startswith("Персональный менеджер")
     assert Segmentation.objects.get(code="rfm").params == {"margin_percent": 20}
-    assert Segment.objects.count() == 25
+    assert Segment.objects.count() == 27
 
 
 def test_every_default_segment_is_described_in_both_languages() -> None:

@@ -1,0 +1,123 @@
+"""The step "forecasts" on the database: who gets a row, when it is written again, what is forgotten."""
+
+import datetime as dt
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from patients import demo
+from patients.models import Patient
+from segmentation.models import BaseTotal, Calibration, Forecast, LtvFit, Membership, Metrics, SegmentTotal
+from segmentation.services import forecasts, metrics
+from segmentation.services.defaults import ensure_defaults
+from segmentation.services.night import Night
+from segmentation.services.rewind import rewind
+from tests.segmentation.clinic import Clinic
+from tests.segmentation.nights import DAY, night, rows
+
+AS_OF = dt.date(2026, 3, 2)
+pytestmark = pytest.mark.django_db
+
+
+def forecast(as_of: dt.date, previous: dt.date | None = None) -> int:
+    """The two steps that concern us, as the night takes them; returns how many forecasts were written."""
+    with transaction.atomic():
+        metrics.refresh(as_of, full=previous is None, previous=previous)
+        return forecasts.refresh(Night(as_of=as_of, previous=previous))
+
+
+def written() -> list[tuple[object, ...]]:
+    return rows(Forecast)
+
+
+def test_a_week_of_forecasts() -> None:
+    """Everybody is predicted on the day of a fit; in between those for whom something happens; rewound is forgotten."""
+    demo.seed(patients=700, years=3, seed=4, as_of=AS_OF)
+    came = Patient.objects.filter(visits__status="completed", visits__starts_on__lte=AS_OF).distinct()
+    assert forecast(AS_OF) == came.count() == Forecast.objects.filter(as_of=AS_OF).count() > 400
+    fit = LtvFit.objects.get()
+    assert (fit.as_of, fit.visits_method, fit.money_method) == (AS_OF, "ml", "ml")
+    assert fit.repeaters < fit.customers == came.count() >= fit.payers
+    first, calibration = written(), rows(Calibration)
+
+    # The same night again finds nothing to write; a row that is missing is found.
+    assert forecast(AS_OF, AS_OF) == 0
+    lost = Forecast.objects.order_by("-money_12m")[0]
+    Forecast.objects.filter(pk=lost.pk).delete()
+    assert forecast(AS_OF, AS_OF) == 1
+    assert written() == first and rows(Calibration) == calibration
+
+    # The day after: visits of that day, an appointment that passed, a patient who was deleted.
+    clinic, morrow = Clinic(), AS_OF + DAY
+    back = Patient.objects.get(pk=lost.patient_id)
+    clinic.visit(back, morrow)
+    clinic.payment(back, morrow, 100_000)
+    gone = came.exclude(pk=back.pk).order_by("pk")[0]
+    Patient.objects.filter(pk=gone.pk).update(deleted_at=timezone.now())
+    count = forecast(morrow, AS_OF)
+    assert LtvFit.objects.get() == fit
+    changed = set(Metrics.objects.filter(as_of=morrow, visit_days__gt=0).values_list("patient_id", flat=True))
+    assert set(Forecast.objects.filter(as_of=morrow).values_list("patient_id", flat=True)) == changed
+    assert back.pk in changed and count == len(changed) + 1 < 150
+    assert not Forecast.objects.filter(patient_id=gone.pk).exists()
+    fresh = Forecast.objects.get(patient=back)
+    assert fresh.p_alive > lost.p_alive or lost.p_alive > 0.9
+    assert fresh.money_12m == pytest.approx(float(fresh.bill) * fresh.visits_12m, abs=0.011)
+
+    # Six days later the fit still holds, on the seventh day there is a new one, for everybody.
+    forecast(AS_OF + 6 * DAY, morrow)
+    assert LtvFit.objects.count() == 1
+    forecast(AS_OF + 7 * DAY, AS_OF + 6 * DAY)
+    assert LtvFit.objects.count() == 2
+    assert set(Forecast.objects.values_list("as_of", flat=True)) == {AS_OF + 7 * DAY}
+    assert Calibration.objects.count() == 1
+
+    # Rewound: what was made since is gone, and lived through again everybody has the forecast of the fit in force.
+    rewind(AS_OF + 7 * DAY)
+    assert [one.as_of for one in LtvFit.objects.all()] == [AS_OF] and not Forecast.objects.exists()
+    forecast(AS_OF + 6 * DAY)
+    assert Forecast.objects.count() == Metrics.objects.filter(visit_days__gt=0).count()
+    assert Forecast.objects.filter(as_of=AS_OF).count() > 300
+
+
+def test_calibration_of_the_demo_clinic_holds() -> None:
+    """Half a year told beforehand: visits and money within a fifth, the best tenth by far the best."""
+    demo.seed(patients=1500, years=4, seed=7, as_of=AS_OF)
+    forecast(AS_OF)
+    found = Calibration.objects.get()
+    assert (found.as_of, found.split_on, found.method) == (AS_OF, AS_OF - 182 * DAY, "ml")
+    assert found.expected_visits == pytest.approx(found.actual_visits, rel=0.2)
+    assert float(found.expected_money) == pytest.approx(float(found.actual_money), rel=0.2)
+    assert found.correlation > 0.65
+    deciles, by_visits, weeks = (found.figures[name] for name in ("deciles", "by_visits", "by_week"))
+    assert [row["decile"] for row in deciles] == list(range(1, 11))
+    for table, expected, actual in ((deciles, "expected_visits", "actual_visits"), (by_visits, "expected", "actual")):
+        assert sum(row["patients"] for row in table) == found.customers
+        assert sum(row[actual] for row in table) == found.actual_visits
+        assert sum(row[expected] for row in table) == pytest.approx(found.expected_visits)
+    assert deciles[9]["actual_visits"] > 0.3 * found.actual_visits > 10 * deciles[0]["actual_visits"]
+    assert all(row["low"] <= row["actual_visits"] <= row["high"] for row in deciles)
+    assert sum(row["actual_money"] for row in deciles) == pytest.approx(float(found.actual_money), abs=1)
+    assert [row["week"] for row in weeks] == list(range(1, 27))
+    assert weeks[-1]["actual"] == found.actual_visits and weeks[0]["actual"] > 0
+    assert weeks[-1]["expected"] == pytest.approx(found.expected_visits)
+
+
+def test_a_clinic_too_young_to_be_modelled_gets_no_number() -> None:
+    ensure_defaults()
+    clinic = Clinic()
+    for number in range(5):
+        patient = clinic.patient()
+        clinic.visit(patient, AS_OF - number * DAY)
+        clinic.payment(patient, AS_OF, 1000)
+    night(AS_OF)
+    fit = LtvFit.objects.get()
+    assert fit.visits_method == "formula" and fit.visits_reason
+    assert not Forecast.objects.exists()
+    assert BaseTotal.objects.get().forecast_12m is None
+    assert set(SegmentTotal.objects.values_list("forecast_12m", flat=True)) == {None}
+    assert not Membership.objects.filter(segmentation__code="value_falling").exists()
+    calibration = Calibration.objects.get()
+    assert (calibration.method, calibration.reason) == ("formula", "too_short")
+    assert calibration.expected_visits is None and calibration.figures == {}
