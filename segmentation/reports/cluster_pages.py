@@ -110,6 +110,7 @@ class Page:
     tried_table: Picture | None = None
     notices: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    doubts: str = ""
 
     def pictures(self) -> list[Picture]:
         return [picture for picture in (self.map, self.portraits, self.tried_table) if picture]
@@ -127,8 +128,9 @@ def page_of(found: reading.Clustering, as_of: dt.date | None) -> Page:
         fit=fit,
     )
     if shown:
-        page.tried = drawn.tried(shown)
-        page.tried_table = drawn.tried_table(page.tried)
+        everything = drawn.tried(shown)
+        page.tried = drawn.best_tried(everything)
+        page.tried_table = drawn.tried_table(everything)
     if fit:
         _describe(page, fit, _shown(reading.parts(found, as_of)))
     return page
@@ -144,6 +146,7 @@ def _describe(page: Page, fit: ClusterFit, parts: list[Part]) -> None:
     page.map = drawn.map_of(fit, {segment.code: segment for _place, segment in places})
     page.heat = drawn.heat(rows, places, features)
     page.portraits = drawn.portrait_table(rows, places, features)
+    page.doubts = words.doubts_words(fit.profile.get("doubts", []))
     names = {segment.code: str(segment) for segment in Segment.objects.filter(segmentation=fit.segmentation_id)}
     page.notices = words.matching_notices(fit.matching, names)
     page.missing = words.missing_words(fit.profile.get("missing", {}), features)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from patients import wording
 from segmentation.kinds.features import GROUPS, Feature
 from segmentation.models import ClusterFit, Segment
-from segmentation.reports.clusters import DOUBTS, METHODS, stability_words
+from segmentation.reports.clusters import METHODS, doubts_words, stability_words
 from segmentation.reports.pictures import Picture
 from segmentation.scoring.clusters.measures import level_of
 
@@ -186,6 +186,7 @@ class Tried:
     smallest: float | None
     doubts: str
     chosen: bool
+    score: float = 0.0
 
 
 def tried(fit: ClusterFit) -> list[Tried]:
@@ -195,11 +196,21 @@ def tried(fit: ClusterFit) -> list[Tried]:
             row["k"], str(METHODS.get(row["method"], row["method"])), row.get("stability"),
             stability_words(level_of(row["stability"])) if row.get("stability") is not None else "",
             row.get("silhouette"), row.get("reference"), row.get("separation"), row.get("smallest"),
-            ", ".join(str(DOUBTS.get(code, code)) for code in row.get("doubts", [])), bool(row.get("chosen")),
+            doubts_words(row.get("doubts", [])), bool(row.get("chosen")), row.get("score") or 0.0,
         )
         for row in fit.tried
     ]  # fmt: skip
     return sorted(found, key=lambda row: (row.k, row.method))
+
+
+def best_tried(rows: Sequence[Tried]) -> list[Tried]:
+    """For every number of clusters the better of the methods."""
+    best: dict[int, Tried] = {}
+    for row in rows:
+        rival = best.get(row.k)
+        if rival is None or (row.chosen, row.score) > (rival.chosen, rival.score):
+            best[row.k] = row
+    return list(best.values())
 
 
 def tried_table(rows: Sequence[Tried]) -> Picture:

@@ -67,6 +67,10 @@ def stability_words(level: str) -> str:
     return str(STABILITY.get(level, ""))
 
 
+def doubts_words(codes: Iterable[str]) -> str:
+    return ", ".join(str(DOUBTS.get(code, code)) for code in codes)
+
+
 def silhouette_words(value: float | None) -> str:
     """Borders of Kaufman and Rousseeuw (1990): from 0.5 a reasonable structure, below 0.25 none to speak of."""
     if value is None:

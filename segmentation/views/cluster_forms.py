@@ -8,7 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
 
 from patients import wording
@@ -168,9 +168,9 @@ class PersonaForm(forms.Form):
         label=gettext_lazy("Name in English"), max_length=120, required=False,
         widget=forms.TextInput(attrs={"class": "form-control"}),
     )  # fmt: skip
-    problem = _text(gettext_lazy("Problem"), gettext_lazy("What troubles them, in their own words"))
-    need = _text(gettext_lazy("Need"), gettext_lazy("What they want to have or to feel"))
-    fears = _text(gettext_lazy("Fears"), gettext_lazy("What keeps them from coming"))
+    problem = _text(pgettext_lazy("of a persona", "Problem"), gettext_lazy("What troubles them, in their own words"))
+    need = _text(pgettext_lazy("of a persona", "Need"), gettext_lazy("What they want to have or to feel"))
+    fears = _text(pgettext_lazy("of a persona", "Fears"), gettext_lazy("What keeps them from coming"))
     offer = _text(
         gettext_lazy("Draft offer"), gettext_lazy("What to propose to these patients, and why just to them"), 3
     )

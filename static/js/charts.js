@@ -318,7 +318,7 @@
   }
 
   // People as points: who stand close together are alike. A colour and a shape for every cluster; a click on the
-  // legend leaves one of them in sight.
+  // legend takes one of them away, pointing at it makes the others pale.
   var SHAPES = ["circle", "triangle", "diamond", "rect", "roundRect", "pin", "arrow"];
   function scatterOption(config, look, width) {
     var narrow = width < 560, font = narrow ? 12 : 13;
@@ -333,11 +333,11 @@
     // The name stands where most of the cluster is.
     var names = config.series.filter(function (s) { return s.centre; }).map(function (s) {
       return {
-        name: s.name, type: "scatter", data: [s.centre], symbol: "circle", symbolSize: 1, silent: true, z: 5, itemStyle: { color: s.colour },
+        name: s.name, type: "scatter", data: [s.centre], symbol: "circle", symbolSize: 1, silent: true, z: 5, itemStyle: { color: s.colour, opacity: 1 },
         tooltip: { show: false }, labelLayout: { moveOverlap: "shiftY", hideOverlap: false },
         label: {
-          show: true, formatter: function () { return s.label || s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
-          backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: narrow ? 110 : 190, overflow: "truncate"
+          show: true, formatter: function () { return s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
+          backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: Math.min(measure(s.name, font, look) * 1.1 + 2, narrow ? 110 : 190), overflow: "truncate"
         }
       };
     });
@@ -428,7 +428,7 @@
 
   // Estimates with their intervals, one under the other, beside a border that means something.
   function rangesOption(config, look, width) {
-    var narrow = width < 560, font = narrow ? 11.5 : 12.5;
+    var narrow = width < 460, font = narrow ? 11.5 : 12.5;
     var longest = Math.max.apply(null, config.rows.map(function (row) { return measure(row.name, font, look) + 12; }));
     var left = Math.min(longest + 16, width * (narrow ? 0.36 : 0.32));
     var texts = narrow ? 14 : Math.max.apply(null, config.rows.map(function (row) { return measure(row.short, font, look); })) + 24;
