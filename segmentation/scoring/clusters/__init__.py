@@ -62,3 +62,16 @@ and strings, fit for a JSONField.
     distinguishing(portrait, *, top=4) -> list per cluster of [{"feature", "direction": "high" | "low", "effect",
         "mean", "median", "base_mean", "base_median", "share"}], largest first; only |effect| ≥ 0.3 beyond noise.
 """
+
+from segmentation.scoring.clusters.applying import apply
+from segmentation.scoring.clusters.mapping import Map, map2d
+from segmentation.scoring.clusters.matching import Matching, match
+from segmentation.scoring.clusters.measures import level_of
+from segmentation.scoring.clusters.portrait import distinguishing, portrait
+from segmentation.scoring.clusters.scaling import Column, Refused, Scaling, prepare
+from segmentation.scoring.clusters.search import KS, METHODS, Found, search
+
+__all__ = [
+    "KS", "METHODS", "Column", "Found", "Map", "Matching", "Refused", "Scaling", "apply", "distinguishing",
+    "level_of", "map2d", "match", "portrait", "prepare", "search",
+]  # fmt: skip
