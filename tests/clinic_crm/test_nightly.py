@@ -50,12 +50,14 @@ def test_a_night_is_its_steps_in_order(patient: Any) -> None:
     run = nightly.run_night(FIRST)
     assert (run.state, run.error) == (State.DONE, "")
     steps = run.steps.order_by("id")
-    names = ["metrics", "scores", "memberships", "totals", "results", "reach", "standing", "rules", "rule_results"]
-    names.append("rule_counts")
+    names = ["cycles", "metrics", "forecasts", "scores", "memberships", "totals", "results", "reach", "standing"]
+    names += ["rules", "rule_results", "rule_counts"]
     assert [step.name for step in steps] == names
     assert all(step.done and step.finished_at for step in steps)
-    # There is no campaign and no rule to count results of, and none that takes anybody.
-    assert all(step.rows > 0 for step in steps if step.name not in ("results", "standing", *names[-3:]))
+    # One visit teaches no cycle and foretells nothing; there is no campaign and no rule to count results of, and none
+    # that takes anybody.
+    without = {"cycles", "forecasts", "results", "standing", *names[-3:]}
+    assert all(step.rows > 0 for step in steps if step.name not in without)
 
 
 def test_missed_dates_are_caught_up_in_order(patient: Any) -> None:
@@ -140,13 +142,11 @@ def test_a_failed_night_says_where_goes_on_from_there_and_shows_no_data(patient:
     assert run.state == State.FAILED
     assert run.error.startswith("memberships: OutOfLuck")
     assert "Иванова" not in run.error + str(failure.value)
-    assert list(run.steps.values_list("name", flat=True)) == ["metrics", "scores"]
+    done = ["cycles", "metrics", "forecasts", "scores"]
+    assert list(run.steps.values_list("name", flat=True)) == done
     lines: list[str] = []
     nightly.run_night(FIRST, report=lines.append)
-    assert [line for line in lines if line.endswith("done before")] == [
-        "  metrics: done before",
-        "  scores: done before",
-    ]
+    assert [line for line in lines if line.endswith("done before")] == [f"  {name}: done before" for name in done]
     assert NightlyRun.objects.get().state == State.DONE
     assert segment(patient, "lifecycle") == "new"
 

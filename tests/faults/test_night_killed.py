@@ -89,10 +89,10 @@ def backends_of_the_night() -> bool:
 # The table whose lock stops the night, and the steps that must be done by then. Each is inside a step: everything the
 # step has written is uncommitted, so killing there also covers the boundary before it.
 STOPS = [
-    ("segmentation_metrics", []),
-    ("segmentation_score", ["metrics"]),
-    ("segmentation_membership", ["metrics", "scores"]),
-    ("segmentation_segmenttotal", ["metrics", "scores", "memberships"]),
+    ("segmentation_metrics", ["cycles"]),
+    ("segmentation_score", ["cycles", "metrics", "forecasts"]),
+    ("segmentation_membership", ["cycles", "metrics", "forecasts", "scores"]),
+    ("segmentation_segmenttotal", ["cycles", "metrics", "forecasts", "scores", "memberships"]),
 ]
 
 

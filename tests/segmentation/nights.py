@@ -9,6 +9,7 @@ from segmentation.models import (
     BaseTotal,
     Calibration,
     Forecast,
+    LearnedCycle,
     LtvFit,
     Membership,
     Metrics,
