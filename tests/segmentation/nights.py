@@ -10,6 +10,7 @@ from segmentation.models import (
     Calibration,
     Forecast,
     LearnedCycle,
+    LearnedCycle,
     LtvFit,
     Membership,
     Metrics,
