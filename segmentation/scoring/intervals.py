@@ -1,6 +1,7 @@
 """Estimates with the bounds between which the truth lies 95 times in 100. Counts and values in, numbers out."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -106,6 +107,40 @@ def difference(came: int, of: int, other_came: int, other_of: int, level: float 
     down = math.hypot(one.value - (one.low or 0.0), (other.high or 0.0) - other.value)
     up = math.hypot((one.high or 0.0) - one.value, other.value - (other.low or 0.0))
     return Interval(value, value - down, value + up)
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """Two groups alike in something: `came` of `of` in the first, `other_came` of `other_of` in the other."""
+
+    came: int
+    of: int
+    other_came: int
+    other_of: int
+
+
+def stratified(strata: Iterable[Stratum], level: float = LEVEL) -> tuple[Interval, float, float] | None:
+    """The difference of shares within strata, and both shares as they would be over the same strata.
+
+    Mantel–Haenszel: Σwd ÷ Σw with w = n₁n₀ ÷ N, so that like is compared with like; the variance of Sato (Biometrics
+    45, 1989), which holds for a few large strata and for many small ones. None when no stratum has both groups.
+    """
+    weights = value = first = second = p = q = 0.0
+    for one in strata:
+        a, n, b, m = one.came, one.of, one.other_came, one.other_of
+        if not n or not m:
+            continue
+        total = n + m
+        weight = n * m / total
+        weights, first, second = weights + weight, first + weight * a / n, second + weight * b / m
+        value += weight * (a / n - b / m)
+        p += (n * n * b - m * m * a + n * m * (m - n) / 2) / (total * total)
+        q += (a * (m - b) + b * (n - a)) / (2 * total)
+    if not weights:
+        return None
+    value /= weights
+    half = z_of(level) * math.sqrt(max(value * p + q, 0.0)) / weights
+    return Interval(value, max(value - half, -1.0), min(value + half, 1.0)), first / weights, second / weights
 
 
 def ratio(came: int, of: int, other_came: int, other_of: int, level: float = LEVEL) -> Interval | None:

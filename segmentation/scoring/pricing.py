@@ -1,10 +1,11 @@
 """Whether a discount goes with coming again, and what valuable patients ask for. Pure: counts in, codes out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from segmentation.scoring import intervals
-from segmentation.scoring.intervals import Interval
+from segmentation.scoring.intervals import Interval, Stratum
 
 Answer = Literal["sensitive", "one_visit", "same", "too_few"]
 
@@ -29,14 +30,28 @@ def sensitivity(full_back: int, full_of: int, cut_back: int, cut_of: int) -> Sen
     """
     full, cut = intervals.share(full_back, full_of), intervals.share(cut_back, cut_of)
     change = intervals.difference(cut_back, cut_of, full_back, full_of)
-    answer: Answer = "same"
-    if change is None or min(full_of, cut_of) < FEW:
-        answer = "too_few"
-    elif change.above(0.0):
-        answer = "sensitive"
-    elif change.below(0.0):
-        answer = "one_visit"
-    return Sensitivity(full, cut, change, answer)
+    return Sensitivity(full, cut, change, _answer(change, min(full_of, cut_of)))
+
+
+def sensitivity_within(strata: Sequence[Stratum]) -> Sensitivity:
+    """The same within services and put together (intervals.stratified): cheap services of frequent use are discounted
+    more often, and comparing all visits with all would take that for an effect. A stratum's first group had a discount;
+    the shares are those over the same services, without bounds of their own."""
+    found = intervals.stratified(strata)
+    if found is None:
+        return Sensitivity(None, None, None, "too_few")
+    change, cut, full = found
+    both = [one for one in strata if one.of and one.other_of]
+    least = min(sum(one.of for one in both), sum(one.other_of for one in both))
+    return Sensitivity(Interval(full, None, None), Interval(cut, None, None), change, _answer(change, least))
+
+
+def _answer(change: Interval | None, least: int) -> Answer:
+    if change is None or least < FEW:
+        return "too_few"
+    if change.above(0.0):
+        return "sensitive"
+    return "one_visit" if change.below(0.0) else "same"
 
 
 @dataclass(frozen=True)

@@ -72,21 +72,23 @@ SELECT service_id, cut, count(*), count(*) FILTER (WHERE back) FROM (
 ) AS used JOIN coming USING (patient_id, starts_on)
 GROUP BY service_id, cut
 """
+# By the dearest service of the first visit within the window, so that like can be compared with like.
 _BACK_BY_GROUP = f"""{_SAMPLE}{_NEXT}
 SELECT CASE WHEN grouping(newcomer) = 0 THEN 'newcomer' WHEN grouping(sex) = 0 THEN 'sex'
             WHEN grouping(band) = 0 THEN 'band' ELSE 'all' END,
-       coalesce(newcomer::text, sex, band::text), cut, count(*), count(*) FILTER (WHERE back)
+       coalesce(newcomer::text, sex, band::text), service, cut, count(*), count(*) FILTER (WHERE back)
 FROM (
-    SELECT c.back, f.cut, (f.starts_on = f.first_visit_on)::text AS newcomer, nullif(p.sex, '') AS sex,
+    SELECT c.back, f.cut, f.service, (f.starts_on = f.first_visit_on)::text AS newcomer, nullif(p.sex, '') AS sex,
            width_bucket(date_part('year', age(f.starts_on, p.birth_date)), array[0, 18, 30, 45, 60]) AS band
     FROM (
-        SELECT DISTINCT ON (v.patient_id) v.patient_id, v.starts_on, v.first_visit_on,
-               v.discount >= %(notable)s * (v.amount + v.discount) AS cut
-        FROM visit v WHERE {_IN_WINDOW} AND v.amount + v.discount > 0
-        ORDER BY v.patient_id, v.starts_on, v.id
+        SELECT DISTINCT ON (v.patient_id) v.patient_id, v.starts_on, v.first_visit_on, i.service_id AS service,
+               i.discount >= %(notable)s * i.quantity * i.price AS cut
+        FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
+        WHERE {_IN_WINDOW} AND i.quantity * i.price > 0
+        ORDER BY v.patient_id, v.starts_on, i.quantity * i.price DESC, i.id
     ) AS f JOIN coming c USING (patient_id, starts_on) JOIN patients_patient p ON p.id = f.patient_id
 ) AS each
-GROUP BY GROUPING SETS ((cut), (cut, newcomer), (cut, sex), (cut, band))
+GROUP BY GROUPING SETS ((cut, service), (cut, service, newcomer), (cut, service, sex), (cut, service, band))
 """
 _DEMAND = f"""{_SAMPLE}, who AS (
     SELECT v.patient_id, EXISTS (
@@ -168,7 +170,7 @@ class Prices:
     months: list[tuple[dt.date, float, float, float]] = field(default_factory=list)
     services: dict[int, ServicePrice] = field(default_factory=dict)
     back_by_service: dict[int, Back] = field(default_factory=dict)
-    back_by_group: dict[tuple[str, str | None], Back] = field(default_factory=dict)
+    back_by_group: dict[tuple[str, str | None], dict[int, Back]] = field(default_factory=dict)
     vips: int = 0
     others: int = 0
     demand: dict[int, tuple[int, int]] = field(default_factory=dict)
@@ -197,12 +199,13 @@ def prices(as_of: dt.date) -> Prices:
     if found.bills is None:
         return found
     found.patients = _fetch(f"{_SAMPLE} SELECT count(*) FROM sample", asked)[0][0]
-    found.months = [tuple(row) for row in _fetch(_MONTHS, asked)]  # type: ignore[misc]
+    found.months = [tuple(row) for row in _fetch(_MONTHS, asked)]
     found.services = {service: ServicePrice(*row) for service, *row in _fetch(_SERVICES, asked)}
     for service, cut, of, back in _fetch(_BACK_BY_SERVICE, asked):
         found.back_by_service.setdefault(service, Back()).add(cut, of, back)
-    for feature, value, cut, of, back in _fetch(_BACK_BY_GROUP, asked):
-        found.back_by_group.setdefault((feature, value), Back()).add(cut, of, back)
+    for feature, value, service, cut, of, back in _fetch(_BACK_BY_GROUP, asked):
+        services = found.back_by_group.setdefault((feature, value), {})
+        services.setdefault(service, Back()).add(cut, of, back)
     for service, vip, other in _fetch(_DEMAND, asked):
         if service is None:
             found.vips, found.others = vip, other

@@ -143,7 +143,16 @@ def falling_patients(segment: Segment) -> list[Membership]:
         segment=segment, left_on=None, patient__deleted_at=None, patient__merged_into=None
     ).select_related("patient", "patient__metrics", "patient__forecast")  # fmt: skip
     lately = list(held.order_by("-entered_on", "-pk")[: SHOWN_FALLING * 25])
-    return sorted(lately, key=lambda one: float(one.money or 0), reverse=True)[:SHOWN_FALLING]
+    return sorted(lately, key=_at_stake, reverse=True)[:SHOWN_FALLING]
+
+
+def _at_stake(one: Membership) -> float:
+    """What is lost a year, ₽; of those who fell without a move only what was paid is known."""
+    cause = one.cause or {}
+    if "was" in cause and "expected" in cause:
+        return float(cause["was"]) - float(cause["expected"])
+    metrics = getattr(one.patient, "metrics", None)
+    return float(metrics.money_365) if metrics else 0.0
 
 
 def _fetch(sql: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:

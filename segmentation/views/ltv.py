@@ -29,6 +29,8 @@ from segmentation.views.files import picture_file
 Show = Callable[[Any], dict[str, Any]]
 # The planner's guess of an audience may be wrong by a factor of ten: worth waiting a little for the true number.
 SECONDS = 4.0
+# Kept figures are objects: whoever changes their fields raises this, so that no older ones are read.
+SHAPE = 1
 
 
 def _page(
@@ -45,7 +47,7 @@ def _page(
     if latest is None:
         return render(request, f"segmentation/ltv/{name}.html", context)
     as_of = latest.as_of
-    key = f"ltv:{name}:{key}:{since_night(as_of)}"
+    key = f"ltv:{SHAPE}:{name}:{key}:{since_night(as_of)}"
 
     def counted() -> Any:
         return count(as_of)

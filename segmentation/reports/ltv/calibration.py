@@ -68,23 +68,32 @@ def headline(found: Calibration | None) -> str:
         "actual": wording.number(found.actual_visits), "off": wording.signed_share(off),
     }  # fmt: skip
     if trust(found) == "good":
-        return _(
-            "The forecast holds: made for %(day)s, it expected %(expected)s visits, and %(actual)s happened (%(off)s)."
-        ) % said
+        return (
+            _(
+                "The forecast holds: made for %(day)s, it expected %(expected)s visits, and %(actual)s happened (%(off)s)."
+            )
+            % said
+        )
     if trust(found) == "fair":
-        return _(
-            "The forecast is right in order, not in sum: made for %(day)s, it expected %(expected)s visits, and "
-            "%(actual)s happened (%(off)s)."
-        ) % said
-    return _(
-        "Do not believe the sums of this forecast: made for %(day)s, it expected %(expected)s visits, and %(actual)s "
-        "happened (%(off)s)."
-    ) % said
+        return (
+            _(
+                "The forecast is right in order, not in sum: made for %(day)s, it expected %(expected)s visits, and "
+                "%(actual)s happened (%(off)s)."
+            )
+            % said
+        )
+    return (
+        _(
+            "Do not believe the sums of this forecast: made for %(day)s, it expected %(expected)s visits, and %(actual)s "
+            "happened (%(off)s)."
+        )
+        % said
+    )
 
 
 def deciles(found: Calibration, what: Literal["visits", "money"] = "visits") -> Picture:
     """Tenths of the patients by what was expected of them: expected and happened."""
-    rows = found.figures.get("deciles", [])
+    rows = sorted(found.figures.get("deciles", []), key=lambda row: -row["decile"])
     money = what == "money"
     kind = "money" if money else "decimal"
     expected, actual = f"expected_{what}", f"actual_{what}"
@@ -92,11 +101,10 @@ def deciles(found: Calibration, what: Literal["visits", "money"] = "visits") -> 
     per = [max(row["patients"], 1) for row in rows]
     title = _("Money by tenths of patients") if money else _("Visits by tenths of patients")
     table = [
-        [row["decile"], row["patients"], row.get(expected), row.get(actual),
-         *([] if money else [row.get("low"), row.get("high")])]
-        for row in rows
+        [n, row["patients"], row.get(expected), row.get(actual), *([] if money else [row.get("low"), row.get("high")])]
+        for n, row in enumerate(rows, start=1)
     ]  # fmt: skip
-    limits: list[tuple[str, str]] = [] if money else [(_("chance from"), "decimal"), (_("chance to"), "decimal")]
+    limits: list[tuple[str, str]] = [] if money else [(_("not less than"), "decimal"), (_("not more than"), "decimal")]
     return Picture(
         key=f"deciles_{what}",
         title=title,
@@ -108,11 +116,11 @@ def deciles(found: Calibration, what: Literal["visits", "money"] = "visits") -> 
         rows=table,
         config={
             "kind": "columns", "axis": _("tenths of the patients, best first"),
-            "names": [str(row["decile"]) for row in rows],
+            "names": [str(n + 1) for n in range(len(rows))],
             "series": [
-                {"name": _("Expected"), "unit": kind, "interval": _per(bounds, per),
+                {"name": _("Expected"), "unit": kind,
                  "data": [_share(row.get(expected), n) for row, n in zip(rows, per, strict=True)]},
-                {"name": _("Happened"), "unit": kind,
+                {"name": _("Happened"), "unit": kind, "interval": _per(bounds, per),
                  "data": [_share(row.get(actual), n) for row, n in zip(rows, per, strict=True)]},
             ],
         },
@@ -201,6 +209,6 @@ def history(all_of_them: list[Calibration]) -> Picture:
 
 
 def within_chance(found: Calibration) -> tuple[int, int]:
-    """In how many tenths what happened lies within what chance allows, of how many."""
+    """In how many tenths the expectation lies within the interval of what happened, of how many."""
     rows = [row for row in found.figures.get("deciles", []) if row.get("low") is not None]
-    return sum(row["low"] <= row["actual_visits"] <= row["high"] for row in rows), len(rows)
+    return sum(row["low"] <= row["expected_visits"] <= row["high"] for row in rows), len(rows)

@@ -48,6 +48,13 @@ class Line:
         return _payback(self.figures)
 
     @property
+    def once_bounds(self) -> str:
+        once = self.figures.judged.once
+        if once is None or once.low is None or once.high is None:
+            return ""
+        return f"({wording.number(100 * once.low)}–{wording.number(100 * once.high)})"
+
+    @property
     def returned(self) -> str:
         return times(self.figures.judged.returned)
 

@@ -10,7 +10,7 @@ from patients.models import Branch, Service
 from patients.models.catalogue import Sex
 from segmentation.reports.pictures import Picture
 from segmentation.scoring import pricing
-from segmentation.scoring.intervals import Interval
+from segmentation.scoring.intervals import Interval, Stratum
 from segmentation.scoring.pricing import Demand, Sensitivity
 from segmentation.selectors.prices import Back, Bills, Prices
 
@@ -32,6 +32,10 @@ class Compared:
     @property
     def patients(self) -> int:
         return self.back.full_of + self.back.cut_of
+
+    @property
+    def tone(self) -> str:
+        return {"sensitive": "good", "one_visit": "bad"}.get(self.found.answer, "")
 
     @property
     def words(self) -> str:
@@ -64,8 +68,9 @@ def share_of(found: Interval | None) -> str:
     """A share with its bounds: «62 % (58–66)»."""
     if found is None:
         return wording.DASH
-    low, high = (wording.number(100 * (bound or 0.0)) for bound in (found.low, found.high))
-    return f"{wording.share(found.value)} ({low}–{high})"
+    if found.low is None or found.high is None:
+        return wording.share(found.value)
+    return f"{wording.share(found.value)} ({wording.number(100 * found.low)}–{wording.number(100 * found.high)})"
 
 
 def change_of(found: Interval | None) -> str:
@@ -79,9 +84,18 @@ def _compared(name: str, back: Back) -> Compared:
     return Compared(name, back, pricing.sensitivity(back.full_back, back.full_of, back.cut_back, back.cut_of))
 
 
+def _within_services(name: str, services: dict[int, Back]) -> Compared:
+    both, strata = Back(), []
+    for back in services.values():
+        both.add(cut=True, of=back.cut_of, back=back.cut_back)
+        both.add(cut=False, of=back.full_of, back=back.full_back)
+        strata.append(Stratum(back.cut_back, back.cut_of, back.full_back, back.full_of))
+    return Compared(name, both, pricing.sensitivity_within(strata))
+
+
 def everybody(found: Prices) -> Compared | None:
-    back = found.back_by_group.get(("all", None))
-    return _compared(_("All patients"), back) if back else None
+    services = found.back_by_group.get(("all", None))
+    return _within_services(_("All patients"), services) if services else None
 
 
 def services(found: Prices) -> list[Compared]:
@@ -103,7 +117,7 @@ def groups(found: Prices) -> list[Compared]:
         *(("band", str(n), _("Age %(years)s") % {"years": years}) for n, years in enumerate(BANDS, start=1)),
     ]  # fmt: skip
     back = found.back_by_group
-    return [_compared(name, back[feature, value]) for feature, value, name in labels if (feature, value) in back]
+    return [_within_services(name, back[feature, value]) for feature, value, name in labels if (feature, value) in back]
 
 
 def headline(found: Prices) -> str:
@@ -119,9 +133,9 @@ def headline(found: Prices) -> str:
         return start
     points = {"change": wording.points(whole.found.change.value if whole.found.change else None)}
     end = {
-        "sensitive": _("After a discount patients come again more often (%(change)s)."),
-        "one_visit": _("After a discount patients come again less often (%(change)s)."),
-        "same": _("Whether they paid the full price or not, they come again alike."),
+        "sensitive": _("For the same service, patients come again more often after a discount (%(change)s)."),
+        "one_visit": _("For the same service, patients come again less often after a discount (%(change)s)."),
+        "same": _("For the same service, patients come again alike after a discount and after the full price."),
     }[whole.found.answer]
     return f"{start} {end % points if '%(' in end else end}"
 

@@ -43,10 +43,13 @@ def headline(found: Worth, fit: LtvFit | None) -> str:
         mean = wording.money(found.all.ltv)
         return _("By the formula a patient is worth %(ltv)s on average.") % {"ltv": mean} + " " + no_forecast(fit)
     said = {"expected": wording.money_short(expected), "paid": wording.money_short(paid)}
-    start = _(
-        "Those who have come are expected to pay %(expected)s in the 12 months to come; within the last 365 days they "
-        "paid %(paid)s."
-    ) % said
+    start = (
+        _(
+            "Those who have come are expected to pay %(expected)s in the 12 months to come; within the last 365 days they "
+            "paid %(paid)s."
+        )
+        % said
+    )
     top = share_of_top(found.expected, 10)
     if top is None:
         return start
@@ -198,7 +201,8 @@ def doubts(fit: LtvFit) -> list[str]:
     if fit.correlation is not None and abs(fit.correlation) > NOTABLE_CORRELATION:
         found.append(
             _(
-                "The bill goes with the number of visits (correlation %(r)s); the model of the bill supposes it does not."
+                "The bill goes with the number of visits (correlation %(r)s); the model of the bill supposes that it "
+                "does not."
             )
             % {"r": wording.number(fit.correlation, 2)}
         )
@@ -212,11 +216,17 @@ class Fallen:
     membership: Membership
     why: str
     was: float | None
-    expected: float | None
+    expected: Any
 
 
 def fallen(members: list[Membership]) -> list[Fallen]:
-    return [
-        Fallen(one, cause_words(one.cause), (one.cause or {}).get("was"), (one.cause or {}).get("expected"))
-        for one in members
-    ]
+    return [_fallen(one) for one in members]
+
+
+def _fallen(one: Membership) -> Fallen:
+    cause = one.cause or {}
+    if "expected" in cause:
+        return Fallen(one, cause_words(cause), cause.get("was"), cause["expected"])
+    # Who was falling on the first night that looked has no cause of a move.
+    forecast = getattr(one.patient, "forecast", None)
+    return Fallen(one, "", None, forecast.money_12m if forecast else None)
