@@ -10,7 +10,6 @@ from segmentation.models import (
     Calibration,
     Forecast,
     LearnedCycle,
-    LearnedCycle,
     LtvFit,
     Membership,
     Metrics,

@@ -63,7 +63,7 @@ def test_a_week_of_forecasts() -> None:
     assert not Forecast.objects.filter(patient_id=gone.pk).exists()
     fresh = Forecast.objects.get(patient=back)
     assert fresh.p_alive > lost.p_alive or lost.p_alive > 0.9
-    assert float(fresh.money_12m or 0) == pytest.approx(float(fresh.bill or 0) * fresh.visits_12m, abs=0.011)
+    assert float(fresh.money_12m or 0) == pytest.approx(float(fresh.bill or 0) * fresh.visits_12m, abs=0.2)
 
     # Six days later the fit still holds, on the seventh day there is a new one, for everybody.
     forecast(AS_OF + 6 * DAY, morrow)
