@@ -56,6 +56,7 @@ NAVIGATION: list[dict[str, Any]] = [
         "items": [
             _page(_("Segmentations and thresholds"), "tune", "segmentation.segmentation"),
             _page(_("Segments"), "donut_small", "segmentation.segment"),
+            _page(_("Searches for clusters"), "bubble_chart", "segmentation.clusterfit"),
             _page(_("Nights"), "nights_stay", "segmentation.nightlyrun"),
         ],
     },

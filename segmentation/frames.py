@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 from django.db import connection
+from django.db.backends.postgresql.psycopg_any import mogrify
 from numpy.typing import NDArray
 
 DATES = ("first_visit_on", "last_visit_on", "next_visit_on", "due_on", "last_answer_on")
@@ -137,7 +138,7 @@ def read_query(query: str, columns: dict[str, Wire], params: dict[str, Any]) -> 
     line = " || ".join(wire.sql.format(name) for name, wire in columns.items())
     with connection.cursor() as cursor:
         copied = f"COPY (SELECT string_agg({line}, '') FROM ({query}) AS named) TO STDOUT (FORMAT binary)"
-        with cursor.copy(connection.ops.compose_sql(copied, params)) as copy:
+        with cursor.copy(mogrify(copied, params, connection)) as copy:
             copy.set_types(["bytea"])
             ((packed,),) = copy.rows()
     dtype = np.dtype([(name, wire.dtype) for name, wire in columns.items()])

@@ -1,14 +1,13 @@
 """Own segments by conditions: whoever meets them is in."""
 
 import datetime
-from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from segmentation import conditions
-from segmentation.kinds.base import MEMBERS, AskedKind, Params
+from segmentation.kinds.base import AskedKind, Params
 from segmentation.models import Segmentation
 from segmentation.selectors import asking
 
@@ -48,16 +47,5 @@ def asked_of(segmentation: Segmentation) -> set[str]:
     for leaf in conditions.leaves(tree):
         if leaf.get("attribute") == "segment":
             named = [*(leaf.get("value") or ()), *(leaf.get("from") or ())]
-            codes |= {str(code).removesuffix(f":{MEMBERS}") for code in named}
+            codes |= {str(code).partition(":")[0] for code in named}
     return codes
-
-
-def in_order(segmentations: Iterable[Segmentation]) -> list[Segmentation]:
-    """Each after those it asks for. Rings are refused when a rule is saved; one made otherwise is cut anywhere."""
-    waiting = {one.code: one for one in segmentations}
-    needs = {code: asked_of(one) & waiting.keys() - {code} for code, one in waiting.items()}
-    ordered: list[Segmentation] = []
-    while waiting:
-        ready = [code for code in waiting if not needs[code] & waiting.keys()] or [next(iter(waiting))]
-        ordered += [waiting.pop(code) for code in ready]
-    return ordered

@@ -20,6 +20,7 @@ from clinic_crm.management.commands import demo_users
 from clinic_crm.roles import ADMINISTRATOR
 from patients.demo import SOURCE
 from patients.models import Integration, Patient
+from segmentation.demo import clusters
 from segmentation.models import NightlyRun
 from triggers.demo import history as rules
 
@@ -73,7 +74,9 @@ class Command(BaseCommand):
             for day in nightly.series(first, today, STEP.days):
                 nightly.run_nights([day], report=self._say)
                 present.stand(day, today)
+                clusters.stand(day, today)
         present.prepare(today)
+        self._say(f"Clusters: {clusters.prepare()}")
         rules.go_on(today)
         call_command("demo_users", stdout=self.stdout)
 

@@ -123,6 +123,7 @@ def request(segmentation: Segmentation, user: Any = None) -> ClusterFit:
 
     NotPossibleError says in words why there is nothing to search.
     """
+    segmentation = Segmentation.objects.get(pk=segmentation.pk)
     under_way = latest(segmentation, State.WAITING, State.RUNNING)
     if under_way is not None:
         wake(under_way, timezone.now())

@@ -1,0 +1,1 @@
+"""What the demonstration clinic has made of its segments."""
