@@ -70,9 +70,7 @@ def profile(source: Integration, external_id: str) -> Profile | None:
         score=getattr(patient, "score", None),
         forecast=getattr(patient, "forecast", None),
         segments=_segments(pk),
-        chronic=ServiceRhythm.objects.filter(
-            patient=pk, visits__gte=CHRONIC_VISITS, service__recall_days__isnull=False
-        ).exists(),
+        chronic=ServiceRhythm.objects.filter(patient=pk, visits__gte=CHRONIC_VISITS, due_on__isnull=False).exists(),
     )
 
 
