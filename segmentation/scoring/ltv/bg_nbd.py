@@ -37,7 +37,7 @@ PRIOR = (np.log([0.2425982, 4.413684, 0.7929899, 2.426167]), np.array([1.0, 1.5,
 # A log-parameter known no better than to a factor of e is not known.
 LARGEST_ERROR = 1.0
 # How patients leave counts as seen when log(a/b) is known this well and the mean probability is not next to nothing.
-LARGEST_ERROR_OF_LEAVING, LEAST_LEAVING = 0.5, 0.02
+LARGEST_ERROR_OF_LEAVING, LEAST_LEAVING = 0.2, 0.02
 # Repeat visits of the whole base: those the fit would have expected ÷ those that there were.
 CREDIBLE = (0.5, 2.0)
 SAMPLE = 20_000
