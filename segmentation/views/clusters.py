@@ -123,13 +123,15 @@ def cluster_page(request: HttpRequest, code: str) -> HttpResponseBase:
     for card in page.cards:
         card.examples = examples.get(card.segment.pk, [])
         card.form = PersonaForm(segment=card.segment) if may_change else None
+    waiting = _waiting(found.segmentation)
     context: dict[str, Any] = {
         "clustering": found,
+        "headline": page.headline or (_("The clusters are being looked for.") if waiting["under_way"] else ""),
         "segmentation": found.segmentation,
         "page": page,
         "may_change": may_change,
         "may_restore": _may_change(request),
-        **_waiting(found.segmentation),
+        **waiting,
     }
     return render(request, "segmentation/cluster_page.html", context)
 

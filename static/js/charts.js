@@ -322,6 +322,7 @@
   var SHAPES = ["circle", "triangle", "diamond", "rect", "roundRect", "pin", "arrow"];
   function scatterOption(config, look, width) {
     var narrow = width < 560, font = narrow ? 12 : 13;
+    var most = narrow ? 110 : 190;
     function shape(index) { return SHAPES[index % SHAPES.length]; }
     var clouds = config.series.map(function (s, index) {
       return {
@@ -337,7 +338,7 @@
         tooltip: { show: false }, labelLayout: { moveOverlap: "shiftY", hideOverlap: false },
         label: {
           show: true, formatter: function () { return s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
-          backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: Math.min(measure(s.name, font, look) * 1.1 + 2, narrow ? 110 : 190), overflow: "truncate"
+          backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: measure(s.name, font, look) * 1.15 > most ? most : undefined, overflow: "truncate"
         }
       };
     });
