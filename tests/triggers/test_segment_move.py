@@ -1,11 +1,13 @@
 """Moves between segments, and falling with money at stake."""
 
 import datetime
+import importlib
 import random
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.utils.translation import override
 
@@ -33,15 +35,16 @@ def own() -> Segment:
 
 
 def enter(
-    patient: Patient, segment: Segment, day: datetime.date, came_from: Segment | None = None, money: int | None = None
-) -> Membership:
+    patient: Patient, segment: Segment, day: datetime.date, came_from: Segment | None = None, money: int | None = None,
+    cause: dict[str, Any] | None = None,
+) -> Membership:  # fmt: skip
     """The night of `day` moves a patient."""
     Membership.objects.filter(patient=patient, segmentation=segment.segmentation, left_on__isnull=True).update(
         left_on=day
     )
     return Membership.objects.create(
         patient=patient, segmentation=segment.segmentation, segment=segment, came_from=came_from, entered_on=day,
-        money=money,
+        money=money, cause=cause,
     )  # fmt: skip
 
 
@@ -99,12 +102,24 @@ class TestLeftAnOwnSegment(TestEnteredAnOwnSegment):
         enter(patient, self.segment, day + DAY)
 
 
+def fall(patient: Patient, day: datetime.date, was: int = 80_000) -> None:
+    """The night of `day` finds that much less is expected of a patient, who has not paid anything for long."""
+    steady, falling = Segment.objects.filter(segmentation__code="value_falling").order_by("-code")
+    enter(patient, steady, day - 90 * DAY)
+    cause = {"reasons": ["silent"], "was": was, "expected": 12_000}
+    enter(patient, falling, day, steady, money=0, cause=cause)
+
+
 class TestFalling(TypeContract):
     code = "falling"
 
     def occasion(self, patient: Patient, day: datetime.date) -> None:
-        enter(patient, of_rfm("champions"), day - 90 * DAY)
-        enter(patient, of_rfm("cant_lose"), day - DAY, of_rfm("champions"), money=80_000)
+        fall(patient, day - DAY)
+
+    def later(self, patient: Patient, day: datetime.date) -> None:
+        steady = Segment.objects.get(segmentation__code="value_falling", code="steady")
+        falling = Segment.objects.get(segmentation__code="value_falling", code="falling")
+        enter(patient, steady, day + DAY, falling)
 
 
 def rule(code: str = "segment_move", after: int = 0, **params: Any) -> TriggerRule:
@@ -239,13 +254,39 @@ def test_the_first_night_of_a_segmentation_moves_nobody(db: None) -> None:
         ("champions", "at_risk", 90_000, {"into": "at_risk"}, True),
     ],
 )  # fmt: skip
-def test_falling_needs_levels_and_money(
+def test_a_move_down_may_need_levels_and_money(
     db: None, start: str, end: str, money: int | None, params: dict[str, Any], fits: bool
 ) -> None:
     moved(start, end, money)
     if "into" in params:
         params = {"into": [of_rfm(params["into"]).pk]}
-    assert len(found(rule("falling", **params))) == fits
+    assert len(found(rule(**{"levels": 2, "least_money": 30_000, **params}))) == fits
+
+
+@pytest.mark.parametrize(("was", "least", "fits"), [(30_000, 30_000, 1), (29_999, 30_000, 0), (1, 0, 1)])
+def test_at_stake_is_what_was_brought_before_the_fall(db: None, was: int, least: int, fits: int) -> None:
+    (patient,) = make_patients(1)
+    fall(patient, FIRST, was)
+    one = rule("falling", least_money=least)
+    assert len(found(one)) == fits
+    with override("en"):
+        told = rule_types.of("falling").explain(one.params, patient.pk, at(FIRST + DAY))
+        assert any("12\u202f000" in clause.sentence for clause in told)
+        assert all(clause.holds for clause in told) == bool(fits)
+
+
+def test_rules_that_named_a_segmentation_keep_their_meaning(db: None) -> None:
+    """The old settings of "falling", mapped by the migration, find the same as they did."""
+    old = {"segmentation": of_rfm("loyal").segmentation_id, "into": [], "levels": 2, "least_money": 30_000}
+    one = rule("falling", least_money=0)
+    TriggerRule.objects.filter(pk=one.pk).update(params={**old, "stay": True}, enabled=True)
+    migration = importlib.import_module("triggers.migrations.0005_falling_value")
+    migration.keep_what_they_mean(apps, None)
+    one.refresh_from_db()
+    assert one.rule_type == "segment_move" and rule_types.of("segment_move").clean(one.params) == one.params
+    moved("champions", "cant_lose", 30_000)
+    moved("champions", "loyal", 90_000)
+    assert len(found(one)) == 1
 
 
 def test_sentences_say_what_was_chosen(db: None) -> None:
@@ -256,7 +297,8 @@ def test_sentences_say_what_was_chosen(db: None) -> None:
             "In RFM the patient moves from “Loyal” to “At risk”, "
             "and has paid 5\u202f000\u00a0₽ or more in the year before."
         )
-        assert "falls by at least 2 segments" in sentence(rule("falling"))
+        assert "by at least 2 segments" in sentence(rule(levels=2))
+        assert "30\u202f000" in sentence(rule("falling"))
 
 
 @pytest.mark.parametrize("params", [{"direction": "any"}, {"segmentation": None}, {"segmentation": 0}, {"into": [0]}])
@@ -267,10 +309,9 @@ def test_settings_that_mean_everybody_or_nobody_are_refused(db: None, params: di
 
 def test_segments_of_another_segmentation_are_refused(db: None) -> None:
     vip = Segment.objects.get(segmentation__code="value", code="vip")
-    for code in ("segment_move", "falling"):
-        with pytest.raises(ValidationError) as refused:
-            rule_types.of(code).clean({"into": [vip.pk]})
-        assert set(refused.value.message_dict) == {"into"}
+    with pytest.raises(ValidationError) as refused:
+        rule_types.of("segment_move").clean({"into": [vip.pk]})
+    assert set(refused.value.message_dict) == {"into"}
 
 
 @pytest.mark.parametrize("seed", [7, 8])

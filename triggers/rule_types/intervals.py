@@ -111,33 +111,63 @@ class Intervals:
         return cells.get(cell_of(sex, age)) or cells[EVERYBODY]
 
     def sql(self, name: str = "w") -> str:
-        """FROM item: service_id, days and, of services with several intervals, the cell each is for."""
+        """FROM item: service_id and what `after` needs; one row per service."""
         if not self._by_cell:
-            return f"unnest(%(o_of)s::int[], %(o_intervals)s::int[]) AS {name}(service_id, days)"
-        columns = "%(o_of)s::int[], %(o_intervals)s::int[], %(o_cells)s::int[]"
-        return f"unnest({columns}) AS {name}(service_id, days, cell)"
+            return f"unnest(%(o_services)s::int[], %(o_intervals)s::int[]) AS {name}(service_id, days)"
+        columns = "%(o_services)s::int[], %(o_intervals)s::int[], %(o_bases)s::int[]"
+        return f"unnest({columns}) AS {name}(service_id, days, base)"
 
-    def fitting(self, card: str, day: str, name: str = "w") -> str:
-        """`AND …`: the row is for the person of the card (patients_patient) on that day; nothing when all are for
-        everybody."""
-        return f"AND ({name}.cell IS NULL OR {name}.cell = {cell_sql(card, day)})" if self._by_cell else ""
+    def after(self, card: str, day: str, name: str = "w") -> str:
+        """SQL of the days after which the service of a row of `sql` is due again for the person of a card
+        (patients_patient) who used it on a day."""
+        if not self._by_cell:
+            return f"{name}.days"
+        by_cell = f"(%(o_by_cell)s::int[])[{name}.base + {cell_sql(card, day)}]"
+        return f"CASE WHEN {name}.base IS NULL THEN {name}.days ELSE {by_cell} END"
+
+    def due(self, days: int) -> str:
+        """FROM item w(service_id, day, anchor, cell): a use on `day` falls due on `anchor`, which is one of so many
+        days from %(o_first)s on; for those of the cell, or for everybody (NULL).
+
+        Joined by service and day: where every sex and age has an interval of its own, only rows that may be right meet.
+        """
+        columns = "%(o_rows)s::int[], %(o_rows_days)s::int[], %(o_rows_cells)s::int[]"
+        return f"""(SELECT c.service_id, %(o_first)s::date - c.days + n AS day, %(o_first)s::date + n AS anchor, c.cell
+            FROM unnest({columns}) AS c(service_id, days, cell) CROSS JOIN generate_series(0, {days - 1}) n) w"""
+
+    def fitting(self, card: str, day: str) -> str:
+        """`AND …`: the row of `due` is for the person of a card on that day; nothing when all are for everybody."""
+        return f"AND (w.cell IS NULL OR w.cell = {cell_sql(card, day)})" if self._by_cell else ""
+
+    def first(self) -> str:
+        """Behind a query with `fitting`: whose row it is, is settled before the visits of ten wrong cells are gone
+        through."""
+        return "OFFSET 0" if self._by_cell else ""
 
     def card(self, patient: str) -> str:
-        """JOIN of the card `own` that `fitting` asks about, or nothing when it does not matter whose it is."""
+        """JOIN of the card `own` that `fitting` and `after` ask about, or nothing when it does not matter whose it
+        is."""
         return f"JOIN patients_patient own ON own.id = {patient}" if self._by_cell else ""
 
     def values(self) -> dict[str, Any]:
+        bases: list[int | None] = []
+        by_cell: list[int] = []
         table: list[tuple[int, int, int | None]] = []
         for service, rows in self._by_service.items():
+            cells = _cells(rows)
             if len(rows) == 1:
+                bases.append(None)
                 table.append((service, rows[0].days, None))
-            else:
-                cells = _cells(rows)
-                table += [(service, cells.get(cell, cells[EVERYBODY]).days, cell) for cell in range(CELLS)]
-        values: dict[str, Any] = {
-            "o_services": self.services, "o_of": [one[0] for one in table], "o_intervals": [one[1] for one in table]
+                continue
+            bases.append(len(by_cell) + 1)  # arrays of the database begin with one, cells with zero
+            by_cell += [cells.get(cell, cells[EVERYBODY]).days for cell in range(CELLS)]
+            table += [(service, days, cell) for cell, days in enumerate(by_cell[-CELLS:])]
+        return {
+            "o_services": self.services, "o_bases": bases, "o_by_cell": by_cell,
+            "o_intervals": [_cells(rows)[EVERYBODY].days for rows in self._by_service.values()],
+            "o_rows": [row[0] for row in table], "o_rows_days": [row[1] for row in table],
+            "o_rows_cells": [row[2] for row in table],
         }  # fmt: skip
-        return values | ({"o_cells": [one[2] for one in table]} if self._by_cell else {})
 
 
 def _cells(rows: Sequence[Interval]) -> dict[int, Interval]:

@@ -276,12 +276,11 @@ class _Period:
                         RANGE BETWEEN interval '1 day' FOLLOWING AND UNBOUNDED FOLLOWING) AS again
                     FROM (
                         SELECT coalesce(card.merged_into_id, card.id) AS person, w.service_id, v.id AS visit_id,
-                            v.starts_on, v.starts_on + w.days AS due, v.branch_id
+                            v.starts_on, v.starts_on + {self.intervals.after("card", "v.starts_on")} AS due, v.branch_id
                         FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
                         JOIN {self.intervals.sql()} ON w.service_id = i.service_id
                         JOIN patients_patient card ON card.id = v.patient_id
                         WHERE {rhythm.RENDERED.format(v="v")} AND v.starts_on >= %(oldest)s
-                            {self.intervals.fitting("card", "v.starts_on")}
                     ) every
                 ) u
                 JOIN patients_patient p ON p.id = u.person AND p.deleted_at IS NULL

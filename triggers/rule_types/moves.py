@@ -35,7 +35,11 @@ class Direction(models.TextChoices):
 
 @dataclass(frozen=True)
 class Moves:
-    """Which moves: into one of `into`, out of one of `out_of` (empty: any), in a direction, with money at stake."""
+    """Which moves: into one of `into`, out of one of `out_of` (empty: any), in a direction, with money at stake.
+
+    `before`: the money at stake is what the patient brought a year before the fall, as the cause has it, and not what
+    was paid in the last year, in which they may have been silent.
+    """
 
     segmentation: int
     into: Sequence[int] = ()
@@ -44,6 +48,7 @@ class Moves:
     levels: int = 1
     least_money: int = 0
     stay: bool = True
+    before: bool = False
 
     @property
     def arrivals(self) -> bool:
@@ -86,11 +91,10 @@ class Moves:
 
     def _moved(self, span: Span) -> str:
         pairs = ", ".join(f"({here}, {there})" for here, there in self.pairs()) or "(0, 0)"
-        money = f"AND m.money >= {int(self.least_money)}" if self.least_money else ""
         return f"""
             SELECT m.patient_id, {_occasion("m")} AS occasion, m.entered_on AS day FROM segmentation_membership m
             WHERE m.segmentation_id = {int(self.segmentation)} AND {_on_days("m.entered_on")}
-                AND m.came_from_id IS NOT NULL AND (m.came_from_id, m.segment_id) IN ({pairs}) {money}
+                AND m.came_from_id IS NOT NULL AND (m.came_from_id, m.segment_id) IN ({pairs}) {self._at_stake()}
                 {self._still_there("m", span)} {span.only("m.patient_id")}
         """
 
@@ -105,6 +109,10 @@ class Moves:
                 AND m.came_from_id IS NULL AND m.entered_on > {first_night}
                 {self._still_there("m", span)} {span.only("m.patient_id")}
         """
+
+    def _at_stake(self) -> str:
+        stake = "(m.cause ->> 'was')::numeric" if self.before else "m.money"
+        return f"AND {stake} >= {int(self.least_money)}" if self.least_money else ""
 
     def _left(self, span: Span) -> str:
         back = ""

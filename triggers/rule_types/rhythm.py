@@ -43,13 +43,14 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         return Query(NOTHING, {})
     named = "v.return_due_on > v.starts_on"
     unnamed = f"AND ({named}) IS NOT TRUE" if doctor_first else ""
+    length = (span.last - span.first).days + 1
     own = f"""
-        SELECT {USE}, w.service_id, v.starts_on + w.days AS anchor, '' AS word
+        SELECT {USE}, w.service_id, w.anchor, '' AS word
         FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
-        JOIN {intervals.sql()} ON w.service_id = i.service_id {intervals.card("v.patient_id")}
-        WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)}
-            AND v.starts_on + w.days BETWEEN %(o_first)s AND %(o_last)s {unnamed}
-            {intervals.fitting("own", "v.starts_on")} {span.only("v.patient_id")}
+        JOIN {intervals.due(length)} ON w.service_id = i.service_id AND w.day = v.starts_on
+        {intervals.card("v.patient_id")}
+        WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)} {unnamed}
+            {intervals.fitting("own", "v.starts_on")} {span.only("v.patient_id")} {intervals.first()}
     """
     doctors = f"""
         UNION ALL
@@ -63,7 +64,7 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         SELECT DISTINCT u.patient_id, u.service_id || ':' || to_char(u.starts_on, {FORMAT}) || u.word AS occasion,
             u.anchor, greatest(u.starts_at, {visits.midnight(known_by, "u.branch_id")}) AS since,
             u.service_id, u.id AS visit_id, u.branch_id
-        FROM ({own} {doctors if doctor_first else ""}) u
+        FROM (({own}) {doctors if doctor_first else ""}) u
         WHERE {_not_again("u", known_by, _same(intervals, "u"), doctor_first=doctor_first)}
             {_first_of_visit(intervals) if intervals.together else ""}
     """
@@ -112,11 +113,11 @@ def _same(intervals: Intervals, use: str) -> str:
 
 def _first_of_visit(intervals: Intervals) -> str:
     """Of the services of one visit the one that is due first."""
+    others, mine = (intervals.after("own", "u.starts_on", name) for name in ("w", "mine"))
     return f"""AND NOT EXISTS (
         SELECT FROM patients_visititem y JOIN {intervals.sql()} ON w.service_id = y.service_id
         JOIN {intervals.sql("mine")} ON mine.service_id = u.service_id {intervals.card("u.patient_id")}
-        WHERE y.visit_id = u.id AND (w.days, w.service_id) < (mine.days, mine.service_id)
-            {intervals.fitting("own", "u.starts_on")} {intervals.fitting("own", "u.starts_on", "mine")}
+        WHERE y.visit_id = u.id AND ({others}, w.service_id) < ({mine}, mine.service_id)
     )"""
 
 

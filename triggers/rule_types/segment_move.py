@@ -1,4 +1,4 @@
-"""A patient entered, left or moved between segments of any segmentation; and one who falls, with money at stake."""
+"""A patient entered, left or moved between segments of any segmentation."""
 
 import datetime
 from abc import abstractmethod
@@ -17,7 +17,7 @@ from triggers.rule_types import visits
 from triggers.rule_types.base import Clause, Params, Query, RuleType, Span, Stage
 from triggers.rule_types.moves import Direction, Moves, ranks_of, since
 
-_STAY_HELP = _("Whoever has moved on before a message is due is not written to about the old move.")
+STAY_HELP = _("Whoever has moved on before a message is due is not written to about the old move.")
 
 
 class SegmentChoiceField(forms.ModelMultipleChoiceField):
@@ -59,11 +59,15 @@ class SegmentMoveForm(InOneSegmentation):
         choices=Direction.choices, initial=Direction.WORSE, label=_("direction"),
         help_text=_("Better and worse by the order in which the segments stand in their segmentation."),
     )  # fmt: skip
+    levels = forms.IntegerField(
+        label=_("by at least, segments"), initial=1, min_value=1, max_value=50,
+        help_text=_("Of a move to a better or a worse one, counted in the order in which the segments stand."),
+    )  # fmt: skip
     least_money = forms.IntegerField(
         label=_("paid in the year before, from, ₽"), initial=0, min_value=0, max_value=1_000_000_000,
         help_text=_("The money at stake. 0: whatever it is."),
     )  # fmt: skip
-    stay = forms.BooleanField(required=False, initial=True, label=_("only while it is so"), help_text=_STAY_HELP)
+    stay = forms.BooleanField(required=False, initial=True, label=_("only while it is so"), help_text=STAY_HELP)
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
@@ -72,8 +76,8 @@ class SegmentMoveForm(InOneSegmentation):
         raise ValidationError(_("Choose a segment or a direction: every move of everybody would be an occasion."))
 
 
-class _OfMoves(RuleType):
-    """What both types share: the moves are asked for, said to be withdrawn and explained in one way."""
+class OfMoves(RuleType):
+    """What both types about moves share: they are asked for, said to be withdrawn and explained in one way."""
 
     anchored = "day"
     anchor_words = _("the morning after the move")
@@ -82,10 +86,6 @@ class _OfMoves(RuleType):
     @abstractmethod
     def moves(self, params: Params) -> Moves:
         """The moves these settings ask for."""
-
-    def defaults(self) -> Params:
-        rfm = Segmentation.objects.filter(code="rfm").values_list("pk", flat=True).first()
-        return {**super().defaults(), "segmentation": rfm}
 
     def stored(self, cleaned: dict[str, Any]) -> Params:
         return visits.as_json(cleaned)
@@ -111,12 +111,12 @@ class _OfMoves(RuleType):
             .first()
         )
         if held is None:
-            return [
-                Clause(gettext("Is in a segment of %(segmentation)s") % {"segmentation": self._named(params)}, False)
-            ]
-        return self._of_held(moves, held)
+            named = {"segmentation": _named(moves.segmentation)}
+            return [Clause(gettext("Is in a segment of %(segmentation)s") % named, False)]
+        return self.of_held(moves, held)
 
-    def _of_held(self, moves: Moves, held: Membership) -> list[Clause]:
+    def of_held(self, moves: Moves, held: Membership) -> list[Clause]:
+        """The last membership of the patient in words."""
         if held.left_on:
             left = moves.leavings and held.segment_id in moves.out_of
             told = {"segment": held.segment, "day": date_format(held.left_on, "DATE_FORMAT")}
@@ -137,19 +137,19 @@ class _OfMoves(RuleType):
             )  # fmt: skip
         return clauses
 
-    @staticmethod
-    def _named(params: Params) -> str:
-        return str(Segmentation.objects.filter(pk=params["segmentation"]).first() or "?")
-
     def needs(self) -> str:
         return "" if Membership.objects.exists() else gettext("The base has not been segmented yet: no night has run.")
+
+
+def _named(segmentation: int) -> str:
+    return str(Segmentation.objects.filter(pk=segmentation).first() or "?")
 
 
 def _names(segments: list[int]) -> str:
     return visits.in_words(list(Segment.objects.filter(pk__in=segments)))
 
 
-class SegmentMove(_OfMoves):
+class SegmentMove(OfMoves):
     code = "segment_move"
     name = _("Move between segments")
     description = _(
@@ -160,6 +160,10 @@ class SegmentMove(_OfMoves):
     stage = "return"
     cooldown_days = 30
     form_class = SegmentMoveForm
+
+    def defaults(self) -> Params:
+        rfm = Segmentation.objects.filter(code="rfm").values_list("pk", flat=True).first()
+        return {**super().defaults(), "segmentation": rfm}
 
     def stage_for(self, params: Params) -> Stage:
         """A move down is of those who stop coming, one up of those whose last visit has brought them there."""
@@ -179,12 +183,12 @@ class SegmentMove(_OfMoves):
     def moves(self, params: Params) -> Moves:
         return Moves(
             params["segmentation"], visits.ids(params, "into"), visits.ids(params, "out_of"), params["direction"],
-            least_money=int(params["least_money"]), stay=params["stay"],
+            levels=_levels(params), least_money=int(params["least_money"]), stay=params["stay"],
         )  # fmt: skip
 
     def sentence(self, params: Params) -> str:
         told = {
-            "segmentation": self._named(params), "from": _names(visits.ids(params, "out_of")),
+            "segmentation": _named(params["segmentation"]), "from": _names(visits.ids(params, "out_of")),
             "to": _names(visits.ids(params, "into")),
         }  # fmt: skip
         if told["from"] and told["to"]:
@@ -200,58 +204,20 @@ class SegmentMove(_OfMoves):
             sentence = gettext("%(move)s, to a better segment") % {"move": sentence}
         elif params["direction"] == Direction.WORSE:
             sentence = gettext("%(move)s, to a worse segment") % {"move": sentence}
-        return _with_money(sentence, int(params["least_money"]))
+        if (levels := _levels(params)) > 1:
+            by = ngettext("%(move)s, by at least %(n)s segment", "%(move)s, by at least %(n)s segments", levels)
+            sentence = by % {"move": sentence, "n": levels}
+        return with_money(sentence, int(params["least_money"]))
 
 
-def _with_money(sentence: str, least: int) -> str:
+def _levels(params: Params) -> int:
+    """Rules made before it could be said have none."""
+    return 1 if params["direction"] == Direction.ANY else int(params.get("levels") or 1)
+
+
+def with_money(sentence: str, least: int) -> str:
     if not least:
         return f"{sentence}."
     return gettext("%(move)s, and has paid %(amount)s or more in the year before.") % {
         "move": sentence, "amount": visits.money(least)
     }  # fmt: skip
-
-
-class FallingForm(InOneSegmentation):
-    into = _segments(_("only to"), _("Segments that are bad enough. Empty: any that is worse."))
-    levels = forms.IntegerField(
-        label=_("falls by at least, segments"), initial=2, min_value=1, max_value=50,
-        help_text=_("Counted in the order in which the segments stand in their segmentation."),
-    )  # fmt: skip
-    least_money = forms.IntegerField(
-        label=_("paid in the year before, from, ₽"), initial=30_000, min_value=0, max_value=1_000_000_000,
-        help_text=_("The money at stake: a call is worth it from here on."),
-    )  # fmt: skip
-    stay = forms.BooleanField(required=False, initial=True, label=_("only while it is so"), help_text=_STAY_HELP)
-
-
-class Falling(_OfMoves):
-    """A signal for a manager: its ladder is usually a call (D8)."""
-
-    code = "falling"
-    name = _("Falling rhythm or value")
-    description = _(
-        "Raises a task for a manager when a good patient comes less often or brings less: the move down in a "
-        "segmentation, with the money at stake. The usual step is a call."
-    )
-    icon = "ti-trending-down"
-    stage = "lapse"
-    cooldown_days = 60
-    form_class = FallingForm
-
-    def moves(self, params: Params) -> Moves:
-        return Moves(
-            params["segmentation"], visits.ids(params, "into"), (), Direction.WORSE, int(params["levels"]),
-            int(params["least_money"]), params["stay"],
-        )  # fmt: skip
-
-    def sentence(self, params: Params) -> str:
-        levels = int(params["levels"])
-        words = ngettext(
-            "In %(segmentation)s the patient falls by at least %(n)s segment",
-            "In %(segmentation)s the patient falls by at least %(n)s segments",
-            levels,
-        )
-        sentence = words % {"segmentation": self._named(params), "n": levels}
-        if into := visits.ids(params, "into"):
-            sentence = gettext("%(move)s, to %(to)s") % {"move": sentence, "to": _names(into)}
-        return _with_money(sentence, int(params["least_money"]))

@@ -219,10 +219,10 @@ If a visit disappointed you, say so: the manager of the clinic reads the answers
 )  # fmt: skip
 
 FALLING = Starter(
-    "falling_value", "falling", "Ценный пациент стал приходить реже: звонок менеджера", "A valuable patient comes less often: a call",
-    "Ритм или ценность снизились у пациента, который приносил заметные деньги. Менеджер звонит, узнаёт причину, предлагает помощь.",
-    "Rhythm or value fell for a patient who mattered. The manager calls, learns the reason and offers help.",
-    params={"segmentation": "value", "levels": 1}, fields={"priority": 28, "cooldown_days": 90},
+    "falling_value", "falling", "Ценность пациента падает: звонок менеджера", "The value of a patient is falling: a call",
+    "От пациента, который приносил заметные деньги, теперь ждём намного меньше: замолчал, ходит реже или платит меньше. Менеджер звонит, узнаёт причину, предлагает помощь.",
+    "Much less is expected of a patient who mattered: silent, coming rarer or paying less. The manager calls, learns the reason and offers help.",
+    fields={"priority": 28, "cooldown_days": 90},
     steps=(
         Step(0, {CALL: call(
             f"{{% if last_visit.date %}}Последний визит — {{{{ last_visit.date | date }}}}. {{% endif %}}Хотим узнать, всё ли вас устраивает: ждём {YOU_RU} и рады помочь. Что мы могли бы сделать лучше?\n\nЕсли недоволен: записать причину и передать управляющему. Если просто занят: предложить время.",
