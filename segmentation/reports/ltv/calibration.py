@@ -70,7 +70,8 @@ def headline(found: Calibration | None) -> str:
     if trust(found) == "good":
         return (
             _(
-                "The forecast holds: made for %(day)s, it expected %(expected)s visits, and %(actual)s happened (%(off)s)."
+                "The forecast holds: made for %(day)s, it expected %(expected)s visits, and %(actual)s happened "
+                "(%(off)s)."
             )
             % said
         )
@@ -84,8 +85,8 @@ def headline(found: Calibration | None) -> str:
         )
     return (
         _(
-            "Do not believe the sums of this forecast: made for %(day)s, it expected %(expected)s visits, and %(actual)s "
-            "happened (%(off)s)."
+            "Do not believe the sums of this forecast: made for %(day)s, it expected %(expected)s visits, and "
+            "%(actual)s happened (%(off)s)."
         )
         % said
     )

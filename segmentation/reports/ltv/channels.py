@@ -18,6 +18,7 @@ from segmentation.selectors.acquisition import Acquisition, Basis, ChannelFigure
 MONTHS_BACK, DEFAULT_MONTHS = 60, 24
 # On a logarithmic axis nothing can stand at zero.
 LEAST_RETURN = 0.05
+JOINED_DASH = "\u2060–\u2060"  # a range is not broken over two lines
 TONES = {"one_offs": "bad", "loses": "bad", "pays": "good"}
 
 
@@ -136,7 +137,7 @@ def span(interval: Interval | None) -> str:
     """The bounds with one digit: «5,4–10,2»."""
     if interval is None or interval.low is None or interval.high is None:
         return wording.DASH
-    return f"{wording.number(interval.low, 1)}–{wording.number(interval.high, 1)}"
+    return f"{wording.number(interval.low, 1)}{JOINED_DASH}{wording.number(interval.high, 1)}"
 
 
 def times(interval: Interval | None) -> str:
@@ -221,7 +222,7 @@ def returns(shown: list[Line]) -> Picture:
         rows=[[line.name, *_bounds(line.figures.judged.returned), line.figures.patients] for line in rows],
         config={
             "kind": "ranges", "unit": "decimal", "log": True, "border": {"value": 1, "name": _("pays back")},
-            "rows": [_range(line.name, line.figures.judged.returned, line, wording.number) for line in rows],
+            "rows": [_range(line, line.figures.judged.returned, times(line.figures.judged.returned)) for line in rows],
         },
         empty=_("Without spend there is nothing to compare. Enter what every channel cost in a month."),
         height=70 + 38 * max(len(rows), 2),
@@ -245,21 +246,26 @@ def one_off(shown: list[Line]) -> Picture:
         config={
             "kind": "ranges", "unit": "share",
             "border": {"value": mean, "name": _("all: %(share)s") % {"share": wording.share(mean)}},
-            "rows": [_range(line.name, line.figures.judged.once, line, wording.share, digits=0) for line in rows],
+            "rows": [
+                _range(line, line.figures.judged.once, _share(line.figures.judged.once), least=0.0) for line in rows
+            ],
         },
         empty=_("Nobody of them had half a year to come again: choose earlier months."),
         height=70 + 38 * max(len(rows), 2),
     )  # fmt: skip
 
 
-def _range(name: str, interval: Interval | None, line: Line, write: Any, digits: int = 1) -> dict[str, Any]:
+def _share(interval: Interval | None) -> str:
+    return wording.share(interval.value if interval else None)
+
+
+def _range(line: Line, interval: Interval | None, value: str, *, least: float = LEAST_RETURN) -> dict[str, Any]:
     assert interval is not None
     low, high = (interval.value if bound is None else bound for bound in (interval.low, interval.high))
-    text = f"{write(interval.value, digits)} ({write(low, digits)}–{write(high, digits)})"
-    least = LEAST_RETURN if digits else 0.0
+    text = f"{value} {line.once_bounds if not least else f'({span(interval)})'}"
     bad = line.tone == "bad"
     return {
-        "name": name, "value": max(interval.value, least), "low": max(low, least), "high": max(high, least),
+        "name": line.name, "value": max(interval.value, least), "low": max(low, least), "high": max(high, least),
         "text": f"{text}, {wording.patients_count(line.figures.patients)}", "short": text,
         "tone": "bad" if bad else "quiet" if line.few else "",
     }  # fmt: skip

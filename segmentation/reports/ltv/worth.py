@@ -45,8 +45,8 @@ def headline(found: Worth, fit: LtvFit | None) -> str:
     said = {"expected": wording.money_short(expected), "paid": wording.money_short(paid)}
     start = (
         _(
-            "Those who have come are expected to pay %(expected)s in the 12 months to come; within the last 365 days they "
-            "paid %(paid)s."
+            "Those who have come are expected to pay %(expected)s in the 12 months to come; within the last 365 days "
+            "they paid %(paid)s."
         )
         % said
     )
