@@ -9,11 +9,11 @@ and strings, fit for a JSONField.
         Raises Refused. `Scaling.to_json()`, `Scaling.from_json(json)`; `.columns`: a tuple of Column(name, log, unit,
         low, high, median, mean, sd, missing), `missing` being the share 0..1 that is filled with the median.
     Refused(ValueError): .code, .details (JSON)
-        `too_few` {"patients", "least"}; `no_features` {}; `constant_feature` {"features": [names]} (constant for all but
-        one in a hundred on either side counts too); `all_missing` {"features": [names]}
+        `too_few` {"patients", "least"}; `no_features` {}; `constant_feature` {"features": [names]} (constant but
+        for one in a hundred on either side counts too); `all_missing` {"features": [names]}
 
     search(matrix, names, *, methods=METHODS, ks=KS, k=None, resamples=20, references=10, seed=0,
-           report=None) -> Found                                                         # search.py
+           report=None) -> Found                                                         # choosing.py
         METHODS = ("kmeans", "gmm"); KS = (2, …, 10). `k`: the number the user insists on (None: chosen by the data).
         `report(percent: int 0..100, stage: str)` is called every now and then, from the calling thread; an exception
         it raises (cancelled) ends the search. Stages, codes: "prepare", "fit", "resample", "reference", "finish".
@@ -53,7 +53,7 @@ and strings, fit for a JSONField.
         2 lists, "explained": [share, share], "kind": "lda" | "pca"}). `before`: axes JSON of the last fit, so that the
         map does not turn between refits. Keep `axes` beside the points in ClusterFit.profile["axes"].
 
-    portrait(model, matrix, labels, *, base=None) -> list of JSON rows, one per feature   # portrait.py
+    portrait(model, matrix, labels, *, base=None) -> list of JSON rows, one per feature   # portraits.py
         {"feature", "share": bool (a 0/1 feature: mean is a share), "base": {"mean", "median", "missing", "count"},
          "clusters": [{"mean", "median", "missing", "count", "effect", "noise"}]}: mean and median in the unit of the
         feature over those who have it (None: nobody has), effect = Cohen's d against the others in the scale clusters
@@ -67,9 +67,9 @@ from segmentation.scoring.clusters.applying import apply
 from segmentation.scoring.clusters.mapping import Map, map2d
 from segmentation.scoring.clusters.matching import Matching, match
 from segmentation.scoring.clusters.measures import level_of
-from segmentation.scoring.clusters.portrait import distinguishing, portrait
+from segmentation.scoring.clusters.portraits import distinguishing, portrait
 from segmentation.scoring.clusters.scaling import Column, Refused, Scaling, prepare
-from segmentation.scoring.clusters.search import KS, METHODS, Found, search
+from segmentation.scoring.clusters.choosing import KS, METHODS, Found, search
 
 __all__ = [
     "KS", "METHODS", "Column", "Found", "Map", "Matching", "Refused", "Scaling", "apply", "distinguishing",

@@ -11,6 +11,7 @@ filling in, winsorising and the logarithm done before it in a buffer that stays 
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from segmentation.scoring.clusters.scaling import Floats, Json, Labels, Matrix, Scaling
 
@@ -38,17 +39,19 @@ def apply(model: Json, matrix: Matrix, *, before: Labels | None = None) -> Label
     terms = np.ones((weights.shape[1], size), np.float32)  # the features, a line of ones, the products
     scores, least = np.empty((len(weights), size), np.float32), np.empty(size, np.float32)
     mask = np.empty(size, np.bool_)
-    for start in range(0, len(matrix), size):
-        rows = slice(start, min(start + size, len(matrix)))
-        count = rows.stop - start
-        filled = terms[:, :count]
-        _scale(scaling, matrix[rows], filled, mask[:count])
-        for position, (first, second) in enumerate(products, features + 1):
-            np.multiply(filled[first], filled[second], out=filled[position])
-        found = np.matmul(weights, filled, out=scores[:, :count])
-        _least(found, labels[rows], least[:count], mask[:count])
-        if before is not None:
-            _stay(found, labels[rows], before[rows], slack)
+    # The products are small: threads would wait for each other.
+    with threadpool_limits(1, "blas"):
+        for start in range(0, len(matrix), size):
+            rows = slice(start, min(start + size, len(matrix)))
+            count = rows.stop - start
+            filled = terms[:, :count]
+            _scale(scaling, matrix[rows], filled, mask[:count])
+            for position, (first, second) in enumerate(products, features + 1):
+                np.multiply(filled[first], filled[second], out=filled[position])
+            found = np.matmul(weights, filled, out=scores[:, :count])
+            _least(found, labels[rows], least[:count], mask[:count])
+            if before is not None:
+                _stay(found, labels[rows], before[rows], slack)
     return labels
 
 

@@ -41,10 +41,10 @@ def fit_gmm(z: Floats, floors: Floats, k: int, seed: int, starts: int) -> Fit:
     terms = moments(z)
     round_ones = without_correlations(z)
     humps = several_humps(round_ones, seed)
-    starting = [z, round_ones, *(humps[:, :count] for count in range(1, min(starts + 1, z.shape[1])))]
+    starting = [z, round_ones, *(humps[:, :count] for count in range(1, min(3, z.shape[1])))]
     short = []
     for space in starting:
-        share = np.eye(k)[fit_kmeans(space, floors, k, seed, 1).predict(space)]
+        share = np.eye(k)[fit_kmeans(space, floors, k, seed, starts).predict(space)]
         short.append(fit_mixture(terms, floors, share, SHORT))
     best = max(short, key=lambda run: run[0].log_likelihood)
     mixture, _share = fit_mixture(terms, floors, best[1], ROUNDS)

@@ -78,7 +78,7 @@ def moments(z: Floats) -> Floats:
 
 
 def fit_mixture(terms: Floats, floors: Floats, share: Floats, rounds: int) -> tuple[Mixture, Floats]:
-    """EM from the memberships `share` (patients × k) until the mean log-likelihood gains less than ENOUGH, or `rounds`."""
+    """At most so many rounds of EM from the memberships `share` (patients × k); it ends when a round gains < ENOUGH."""
     before = -np.inf
     for _round in range(rounds):
         mixture = _maximised(terms, floors, share, before)

@@ -36,7 +36,7 @@ class Refused(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """How one feature is scaled. `low`, `high`, `median`, `unit`: in its own unit; `mean`, `sd`: after the logarithm."""
+    """How one feature is scaled. `low`, `high`, `median`, `unit`: in its own unit; `mean`, `sd`: after log."""
 
     name: str
     log: bool
@@ -86,12 +86,10 @@ def prepare(matrix: Matrix, names: Sequence[str]) -> Scaling:
     if len(matrix) < LEAST_PATIENTS:
         raise Refused("too_few", patients=len(matrix), least=LEAST_PATIENTS)
     columns = [_column(name, matrix[:, i]) for i, name in enumerate(names)]
-    for code, refused in (("all_missing", None), ("constant_feature", 0.0)):
-        found = [name for name, column in zip(names, columns, strict=True) if column is None and refused is None]
-        if refused is not None:
-            found = [column.name for column in columns if column is not None and column.sd == refused]
-        if found:
-            raise Refused(code, features=found)
+    if missing := [name for name, column in zip(names, columns, strict=True) if column is None]:
+        raise Refused("all_missing", features=missing)
+    if constant := [column.name for column in columns if column is not None and column.sd == 0]:
+        raise Refused("constant_feature", features=constant)
     return Scaling(tuple(column for column in columns if column is not None))
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from segmentation.scoring.clusters.applying import apply
@@ -30,7 +31,7 @@ from segmentation.scoring.clusters.scaling import LEAST_PATIENTS, Floats, Json, 
 METHODS = ("kmeans", "gmm")
 KS = tuple(range(2, 11))
 SAMPLE, RESAMPLE, JUDGED = 20_000, 3_000, 1_500
-STARTS = 4
+STARTS, AGAIN = 4, 2  # starts of a fit; of one on a resample or without structure
 LEAST_STABILITY, LEAST_SEPARATION, LEAST_GAIN, SLACK, LEAST_SHARE = 0.5, 0.3, 0.08, 0.1, 0.02
 AS_GOOD = 0.9
 Report = Callable[[int, str], None]
@@ -135,7 +136,7 @@ def search(
     sample = sample[usual] if usual.sum() >= LEAST_PATIENTS // 2 else sample
     z = scaling.scaled(sample)
     # Small numerical kernels: threads would only wait for each other.
-    with threadpool_limits(1):
+    with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
         space = Space(z, floors_of(z), reference_of(z, np.isfinite(sample), np.random.default_rng([seed, 6])), seed)
         tried = _tried(space, methods, ks if k is None else (k,), progress)
         _resample(tried, space, resamples, progress)
@@ -200,7 +201,7 @@ def _stability(space: Space, z: Floats, one: Tried, resamples: int, rng: np.rand
     judged = _some(z, JUDGED, rng)
     size = max(min(len(z) // 2, RESAMPLE), one.k * 2)
     divisions = [
-        space.fit(one.method, z[rng.choice(len(z), size, replace=False)], one.k, round_, 1).predict(judged)
+        space.fit(one.method, z[rng.choice(len(z), size, replace=False)], one.k, round_, AGAIN).predict(judged)
         for round_ in range(resamples)
     ]
     return mean_agreement(np.stack(divisions), one.k)
@@ -214,7 +215,7 @@ def _compare(tried: list[Tried], space: Space, references: int, progress: Progre
         judged = _some(unstructured, JUDGED, rng)
         reached: dict[int, float] = {}
         for one in tried:
-            labels = space.fit(one.method, unstructured, one.k, position, 2).predict(judged)
+            labels = space.fit(one.method, unstructured, one.k, position, AGAIN).predict(judged)
             reached[one.k] = max(reached.get(one.k, -1.0), silhouette(judged, space.floors, labels, one.k))
         for one in tried:
             one.references.append(reached[one.k])
