@@ -72,6 +72,11 @@ def test_expected_mean_lies_between_the_own_and_the_common_one() -> None:
     assert expected[3] == pytest.approx(1000, rel=0.01)
 
 
+def test_refunded_patient_is_expected_to_pay_little_and_never_less_than_nothing() -> None:
+    nothing, refunded = gamma_gamma.expected_mean(TRUTH, np.array([3, 3]), np.array([0, -9e9]))
+    assert 0 < refunded == nothing < TRUTH.p * TRUTH.gamma / (TRUTH.q - 1) / 4
+
+
 @pytest.mark.parametrize(
     ("count", "mean", "reason"),
     [

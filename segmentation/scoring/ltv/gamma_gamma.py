@@ -187,8 +187,8 @@ def expected_mean(params: Params, count: Floats, mean: Floats) -> Floats:
     """Expected payment per transaction of a patient, given what was paid (eq. 5 of the note):
 
     p·(γ + x·z̄) / (p·x + q − 1): a weighted mean of the patient's own mean and that of all, p·γ/(q − 1). With count 0
-    (the mean is then ignored) it is that of all.
+    (the mean is then ignored) it is that of all. Who was given back more than was paid counts as having paid nothing.
     """
     count, mean = np.asarray(count, dtype=np.float64), np.asarray(mean, dtype=np.float64)
-    total = np.where(count > 0, count * mean, 0.0)
+    total = np.where(count > 0, count * np.maximum(mean, 0.0), 0.0)
     return np.asarray(params.p * (params.gamma + total) / (params.p * count + params.q - 1))
