@@ -107,11 +107,10 @@ def cell_of(sex: str, age: int | None) -> int:
 
 def cell_sql(person: str, day: str) -> str:
     """SQL of the cell of a row of patients_patient `person` on the date `day`; the same number as `cell_of`."""
-    age = f"date_part('year', age({day}, {person}.birth_date))"
-    uppers = "".join(f" WHEN {age} <= {to} THEN {number}" for number, (_from, to) in enumerate(cycles.BANDS) if to)
-    band = f"CASE{uppers} ELSE {len(cycles.BANDS) - 1} END"
+    uppers = ", ".join(str(first) for first, _last in cycles.BANDS[1:])
+    band = f"width_bucket(date_part('year', age({day}, {person}.birth_date)), ARRAY[{uppers}]::float8[])"
     sexes = "".join(f" WHEN '{sex}' THEN {1 + n * len(cycles.BANDS)}" for n, sex in enumerate(cycles.SEXES))
-    return f"COALESCE(CASE WHEN {person}.birth_date <= {day} THEN (CASE {person}.sex{sexes} END) + ({band}) END, 0)"
+    return f"COALESCE(CASE WHEN {person}.birth_date <= {day} THEN CASE {person}.sex{sexes} END + {band} END, 0)"
 
 
 def learned_of(service: Service) -> Learned | None:

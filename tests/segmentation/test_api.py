@@ -95,8 +95,9 @@ def test_profile_tells_scores_metrics_value_segments_and_tags(api: Api) -> None:
         next_visit_by="appointment",
     )  # fmt: skip
     ServiceRhythm.objects.create(
-        patient=who, service=service, visits=3, first_on=dt.date(2025, 1, 1), last_on=dt.date(2026, 2, 14)
-    )
+        patient=who, service=service, visits=3, first_on=dt.date(2025, 1, 1), last_on=dt.date(2026, 2, 14),
+        due_on=dt.date(2026, 8, 13),
+    )  # fmt: skip
     for code, part in (("value", "vip"), ("lifecycle", "due")):
         segmentation = Segmentation.objects.get_or_create(code=code, defaults={"kind": code, "name": code})[0]
         segment = Segment.objects.get_or_create(segmentation=segmentation, code=part, defaults={"name": part})[0]
@@ -123,8 +124,14 @@ def test_patient_who_has_met_no_night_yet_has_an_empty_profile(api: Api) -> None
         "rfm": {"r": None, "f": None, "m": None},
         "metrics": {},
         "ltv": {
-            "historic": 0.0, "formula": None, "predicted_3m": None, "predicted_12m": None, "predicted_36m": None,
-            "p_alive": None, "expected_visits_12m": None, "next_visit_on": None,
+            "historic": 0.0,
+            "formula": None,
+            "predicted_3m": None,
+            "predicted_12m": None,
+            "predicted_36m": None,
+            "p_alive": None,
+            "expected_visits_12m": None,
+            "next_visit_on": None,
         },
         "segments": {},
         "tags": [],
