@@ -43,8 +43,8 @@ _PERSON = {
 }
 _FORECAST = {"p_alive": "p_alive", "money_12m": "money_12m"}
 _HOURS = {
-    "hour": "avg(extract(hour FROM local) + extract(minute FROM local) / 60)",
-    "weekend_share": "avg((extract(isodow FROM local) >= 6)::int)",
+    "hour": "avg(date_part('hour', local) + date_part('minute', local) / 60)",
+    "weekend_share": "avg((date_part('isodow', local) >= 6)::int::float8)",
 }
 _RESPONSE = {"clicked_share": "clicked::float8 / nullif(sent, 0)", "booked_share": "booked::float8 / nullif(sent, 0)"}
 
@@ -59,7 +59,7 @@ LEFT JOIN (SELECT id, merged_into_id FROM patients_patient WHERE merged_into_id 
 WHERE visit.deleted_at IS NULL AND visit.status = 'completed' AND visit.starts_on <= %(as_of)s
 """
 _MONEY_BY_GROUP = """
-SELECT rhythm.patient_id, service.group_id, rhythm.money
+SELECT rhythm.patient_id, service.group_id, rhythm.money::float8 AS money
 FROM segmentation_servicerhythm rhythm JOIN patients_service service ON service.id = rhythm.service_id
 WHERE rhythm.money > 0
 """
@@ -164,8 +164,11 @@ def _groups_of_services(base: Base) -> list[str]:
     return _largest(
         f"""
         SELECT group_id AS part, sum(money) AS weight,
-            count(DISTINCT patient_id)::float8 / nullif((SELECT count(*) FROM ({base.members}) members), 0) AS share
-        FROM ({_MONEY_BY_GROUP}) billed WHERE patient_id IN ({base.members}) GROUP BY group_id
+            count(*)::float8 / nullif((SELECT count(*) FROM ({base.members}) members), 0) AS share
+        FROM (
+            SELECT group_id, patient_id, sum(money) AS money
+            FROM ({_MONEY_BY_GROUP}) billed WHERE patient_id IN ({base.members}) GROUP BY group_id, patient_id
+        ) each_patient GROUP BY group_id
         """,
         "mix",
     )
