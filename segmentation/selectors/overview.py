@@ -72,7 +72,14 @@ class Division:
 def weigh_in_base(part: Part, base: BaseTotal | None) -> None:
     """Shares of an own segment: it stands alone, so of the whole base and of its income of the year."""
     part.share = part.patients / base.patients if base and base.patients else None
-    part.money_share = float(part.money_365 / base.money_365) if base and base.money_365 > 0 else None
+    part.money_share = None
+    weigh_money_in_base(part, base)
+
+
+def weigh_money_in_base(part: Part, base: BaseTotal | None) -> None:
+    """The share of the income of the whole base: some segmentations are only of a part of it."""
+    if base and base.money_365 > 0:
+        part.money_share = float(part.money_365 / base.money_365)
 
 
 def nights(limit: int = 400) -> list[dt.date]:

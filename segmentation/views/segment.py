@@ -62,6 +62,7 @@ def segment(request: HttpRequest, segmentation: str, code: str) -> HttpResponseB
         return answer
     came = sum(flow.moves for flow in moved if flow.target.pk == shown.pk)
     went = sum(flow.moves for flow in moved if flow.source.pk == shown.pk)
+    overview.weigh_money_in_base(part, latest)
     own = in_words(shown.segmentation) if shown.segmentation.kind in own_kinds() else None
     if own:  # nobody moves between segments here: patients enter and leave
         nights = [total for total in overview.history(shown) if period.since < total.as_of <= period.until]
