@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from segmentation.kinds import reason_label
+from segmentation.kinds.clusters import pull_words
 from segmentation.models import Segment
 from segmentation.selectors.flows import Cause
 
@@ -50,6 +51,8 @@ def cause_words(cause: dict[str, Any] | None) -> str:
     for name in (name for name in _FELL if name in said):
         before, after = said[name]
         words.append(str(_FELL[name] if after < before else _ROSE[name]))
+    if drawn := pull_words(said):
+        words.append(drawn)
     return ", ".join(words) or gettext("cause not recorded")
 
 
