@@ -64,12 +64,12 @@ and strings, fit for a JSONField.
 """
 
 from segmentation.scoring.clusters.applying import apply
+from segmentation.scoring.clusters.choosing import KS, METHODS, Found, search
 from segmentation.scoring.clusters.mapping import Map, map2d
 from segmentation.scoring.clusters.matching import Matching, match
 from segmentation.scoring.clusters.measures import level_of
 from segmentation.scoring.clusters.portraits import distinguishing, portrait
 from segmentation.scoring.clusters.scaling import Column, Refused, Scaling, prepare
-from segmentation.scoring.clusters.choosing import KS, METHODS, Found, search
 
 __all__ = [
     "KS", "METHODS", "Column", "Found", "Map", "Matching", "Refused", "Scaling", "apply", "distinguishing",
