@@ -172,7 +172,7 @@ def _expected_to_actual(params: Params, data: Histories) -> float:
     ages, weights = np.r_[data.t0, data.t], np.r_[data.w0, data.w]
     oldest = np.max(ages)
     grid = oldest * np.linspace(0, 1, 60) ** 2  # denser where the curve bends
-    expected_visits = weights @ np.interp(ages, grid, expected_of_new(params, grid))
+    expected_visits = np.sum(weights * np.interp(ages, grid, expected_of_new(params, grid)))
     return float(expected_visits / (data.counts[0] @ data.counts[1]))
 
 

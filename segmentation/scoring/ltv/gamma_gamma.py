@@ -7,6 +7,7 @@ depend on how often a patient comes.
 Data of a patient: `count` transactions, `mean` payment per transaction (> 0).
 """
 
+import math
 from dataclasses import astuple, dataclass
 from typing import Literal
 
@@ -28,7 +29,7 @@ LARGEST_ERROR = 1.0
 # Mean payment over patients: that of the fit ÷ the plain mean of the patients' means.
 CREDIBLE = (0.5, 2.0)
 SAMPLE = 20_000
-CHUNK = 1 << 15
+CHUNK = 1 << 13  # see likelihood.py
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def fit(count: Floats, mean: Floats) -> GammaGammaFit:
             return GammaGammaFit(None, None, "formula", reason, customers)
     p, q, gamma = np.exp(optimum.logs).tolist()
     value = _evaluate(np.exp(optimum.logs), data)[0] if reason else optimum.value
-    return GammaGammaFit(Params(p, q, gamma * scale), value - customers * np.log(scale), method, reason, customers)
+    return GammaGammaFit(Params(p, q, gamma * scale), value - customers * math.log(scale), method, reason, customers)
 
 
 def _optimum(data: _Payments, prior: Prior | None) -> Optimum:
