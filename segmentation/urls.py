@@ -24,6 +24,7 @@ urlpatterns = [
     path("clusters/<slug:code>/<slug:segment>/persona/", clusters.cluster_persona, name="cluster_persona"),
     path("cycles/", cycles.cycles, name="cycles"),
     path("cycles/<int:pk>/", cycles.cycle, name="cycle"),
+    path("cycles/<int:pk>/take/", cycles.take, name="cycle_take"),
     path("ltv/", ltv.ltv, name="ltv"),
     path("ltv/calibration/", ltv.calibration, name="ltv_calibration"),
     path("ltv/channels/", ltv.channels, name="ltv_channels"),

@@ -1,8 +1,23 @@
-"""Return cycles in words."""
+"""Return cycles in words and pictures."""
+
+from collections.abc import Sequence
+from typing import Any
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
+from patients import wording
 from patients.models.catalogue import Sex
+from segmentation.models import LearnedCycle
+from segmentation.reports.pictures import Picture
+from segmentation.selectors.cycle_pages import Row
+from segmentation.selectors.cycles import Point
+
+UNUSED = {
+    "seldom": gettext_lazy("fewer than half come again: nobody is called by it"),
+    "any_time": gettext_lazy("they come again, but at no particular time"),
+    "course": gettext_lazy("so soon that it is a course of treatment"),
+}
 
 
 def whom(sex: str, age_from: int | None, age_to: int | None) -> str:
@@ -12,3 +27,97 @@ def whom(sex: str, age_from: int | None, age_to: int | None) -> str:
         return _("all patients")
     ages = f"{age_from}+" if age_to is None else f"{age_from}–{age_to}"
     return words.get(sex, _("patients %(ages)s")) % {"ages": ages}
+
+
+def verdict(row: Row) -> str:
+    """The difference between the interval set and the one learned, in words."""
+    learned, difference = row.learned, row.difference
+    if learned is None:
+        return _("set; too few have come again to learn one")
+    if row.unused:
+        return str(UNUSED[row.unused])
+    if difference is None:
+        return _("counts: none is set") if row.counts else _("not used: learning is switched off")
+    if not row.differs:
+        return _("as set")
+    if difference > 0:
+        return _("most come later than set, by %(days)s") % {"days": wording.days(difference)}
+    return _("most come sooner than set, by %(days)s") % {"days": wording.days(-difference)}
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """What the list says today."""
+    if not any(row.learned for row in rows):
+        return _("Nothing has been learned yet: the intervals are those set by hand.")
+    differing, counting = sum(row.differs for row in rows), sum(row.counts for row in rows)
+    said = [
+        ngettext("%(n)s service has a return interval.", "%(n)s services have a return interval.", len(rows))
+        % {"n": len(rows)}
+    ]
+    if differing:
+        words = ngettext(
+            "In %(n)s most patients come sooner or later than is set.",
+            "In %(n)s of them most patients come sooner or later than is set.",
+            differing,
+        )
+        said.append(words % {"n": differing})
+    else:
+        said.append(_("What is set agrees with how patients come."))
+    if counting:
+        words = ngettext(
+            "For %(n)s none is set, and due dates follow the learned one.",
+            "For %(n)s none is set, and due dates follow the learned one.",
+            counting,
+        )
+        said.append(words % {"n": counting})
+    return " ".join(said)
+
+
+def table(rows: Sequence[Row]) -> Picture:
+    """All services as a file."""
+    return Picture(
+        key="cycles",
+        title=_("Return cycles"),
+        columns=[
+            (_("Service"), "text"), (_("Group"), "text"), (_("Set, days"), "number"), (_("Learned, days"), "number"),
+            (_("A quarter come sooner than, days"), "number"), (_("A quarter come later than, days"), "number"),
+            (_("Median from, days"), "number"), (_("Median to, days"), "number"), (_("Come again"), "share"),
+            (_("Uses"), "number"), (_("Returns"), "number"), (_("In words"), "text"),
+        ],
+        rows=[[row.service.name, str(row.service.group or ""), row.by_hand, *_figures(row.learned), verdict(row)]
+              for row in rows],
+    )  # fmt: skip
+
+
+def _figures(row: LearnedCycle | None) -> list[Any]:
+    if row is None:
+        return [None] * 8
+    return [
+        row.days, row.days_from, row.days_to, row.error_from, row.error_to, row.returning, row.uses, row.returns
+    ]  # fmt: skip
+
+
+def curve(points: Sequence[Point], row: LearnedCycle | None, by_hand: int | None) -> Picture:
+    """How the patients come again, with the band in which the truth lies 95 times in 100."""
+    marks = []
+    if row:
+        marks.append({"value": row.days, "name": _("learned: %(days)s") % {"days": wording.days(row.days)}})
+    if by_hand and points and by_hand <= points[-1].days:
+        marks.append({"value": by_hand, "name": _("set: %(days)s") % {"days": wording.days(by_hand)}, "second": True})
+    return Picture(
+        key="return",
+        title=_("How patients come again"),
+        note=_("Share of the uses after which the patient has come for the service again, by days since"),
+        meaning=_(
+            "Kaplan-Meier: those who have not come yet count as long as they could be waited for. The band holds the "
+            "true share 95 times in 100."
+        ),
+        columns=[(_("Days"), "number"), (_("Come again"), "share"), (_("At least"), "share"), (_("At most"), "share")],
+        rows=[list(point) for point in points],
+        config={
+            "kind": "curve", "axis": _("days since the last time"), "name": _("Come again"), "band": _("95 % band"),
+            "points": [list(point) for point in points], "marks": marks,
+        },
+        empty=_("The curve appears when enough patients have come again."),
+        height=340,
+    )  # fmt: skip

@@ -518,7 +518,54 @@
     };
   }
 
-  var kinds = { time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption, scatter: scatterOption,
+  // A share that grows with the days, within the band in which the truth lies; upright marks say what days mean.
+  function curveOption(config, look) {
+    function side(index) { return config.points.map(function (p) { return [p[0], p[index]]; }); }
+    var plain = { type: "line", symbol: "none", silent: true, lineStyle: { opacity: 0 } };
+    return {
+      animation: false, textStyle: { fontFamily: look.font },
+      grid: { left: 8, right: 26, top: 30, bottom: 26, containLabel: true },
+      tooltip: Object.assign(tooltip(look), {
+        trigger: "axis", axisPointer: { type: "line", lineStyle: { color: look.quiet, type: "dashed" } },
+        formatter: function (items) {
+          var point = config.points[items[0].dataIndex];
+          return "<b>" + point[0] + "</b> " + escape(config.axis) + "<br>" + escape(config.name) + ": <b>" +
+            written(point[1], "share") + "</b><br>" + escape(config.band) + ": " + written(point[2], "share") + " – " + written(point[3], "share");
+        }
+      }),
+      xAxis: {
+        type: "value", min: 0, max: config.points[config.points.length - 1][0], name: config.axis, nameLocation: "middle",
+        nameGap: 24, nameTextStyle: { color: look.quiet }, axisLine: { lineStyle: { color: look.line } },
+        axisTick: { show: false }, splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
+      },
+      yAxis: {
+        type: "value", min: 0, max: 1, splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
+        axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, "share"); } }
+      },
+      series: [
+        {
+          name: config.name, type: "line", step: "end", symbol: "none", data: side(1), z: 3,
+          itemStyle: { color: look.primary }, lineStyle: { color: look.primary, width: 2.25 },
+          markLine: {
+            symbol: "none", silent: true, data: config.marks.map(function (mark, index) {
+              var tint = mark.second ? look.second : look.ink;
+              return {
+                xAxis: mark.value, name: mark.name, lineStyle: { color: tint, type: mark.second ? "dashed" : "solid", width: 1.25 },
+                label: { color: tint, formatter: mark.name, position: index ? "insideEndTop" : "end", fontSize: 12 }
+              };
+            })
+          }
+        },
+        Object.assign({ name: "low", step: "end", stack: "band", data: side(2) }, plain),
+        Object.assign({
+          name: "high", step: "end", stack: "band", areaStyle: { color: look.primary, opacity: 0.16 },
+          data: config.points.map(function (p) { return [p[0], p[3] - p[2]]; })
+        }, plain)
+      ]
+    };
+  }
+
+  var kinds = { curve: curveOption, time: timeOption, sankey: sankeyOption, days: daysOption, forest: forestOption, scatter: scatterOption,
     columns: columnsOption, ranges: rangesOption, lines: linesOption };
 
   // --- Drawing ------------------------------------------------------------------------------------------------

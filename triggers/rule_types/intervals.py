@@ -125,15 +125,27 @@ class Intervals:
         by_cell = f"(%(o_by_cell)s::int[])[{name}.base + {cell_sql(card, day)}]"
         return f"CASE WHEN {name}.base IS NULL THEN {name}.days ELSE {by_cell} END"
 
-    def due(self, days: int) -> str:
-        """FROM item w(service_id, day, anchor, cell): a use on `day` falls due on `anchor`, which is one of so many
-        days from %(o_first)s on; for those of the cell, or for everybody (NULL).
+    def due(self, days: int) -> tuple[str, str]:
+        """SQL of the anchor of a use (`v` a visit, `i` an item of it), and the FROM item `w` ON which it falls due: on
+        one of so many days from %(o_first)s on, %(o_last)s being the last.
 
-        Joined by service and day: where every sex and age has an interval of its own, only rows that may be right meet.
+        Where every sex and age has an interval of its own, rows are joined by service and day: only those meet that
+        may be right, and not each use with ten wrong cells.
         """
+        if not self._by_cell:
+            anchor = "v.starts_on + w.days"
+            return (
+                anchor,
+                f"{self.sql()} ON w.service_id = i.service_id AND {anchor} BETWEEN %(o_first)s AND %(o_last)s",
+            )
         columns = "%(o_rows)s::int[], %(o_rows_days)s::int[], %(o_rows_cells)s::int[]"
-        return f"""(SELECT c.service_id, %(o_first)s::date - c.days + n AS day, %(o_first)s::date + n AS anchor, c.cell
-            FROM unnest({columns}) AS c(service_id, days, cell) CROSS JOIN generate_series(0, {days - 1}) n) w"""
+        return (
+            "w.anchor",
+            f"""(
+            SELECT c.service_id, %(o_first)s::date - c.days + n AS day, %(o_first)s::date + n AS anchor, c.cell
+            FROM unnest({columns}) AS c(service_id, days, cell) CROSS JOIN generate_series(0, {days - 1}) n
+        ) w ON w.service_id = i.service_id AND w.day = v.starts_on""",
+        )
 
     def fitting(self, card: str, day: str) -> str:
         """`AND …`: the row of `due` is for the person of a card on that day; nothing when all are for everybody."""

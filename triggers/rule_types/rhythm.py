@@ -43,12 +43,11 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         return Query(NOTHING, {})
     named = "v.return_due_on > v.starts_on"
     unnamed = f"AND ({named}) IS NOT TRUE" if doctor_first else ""
-    length = (span.last - span.first).days + 1
+    anchor, due = intervals.due((span.last - span.first).days + 1)
     own = f"""
-        SELECT {USE}, w.service_id, w.anchor, '' AS word
+        SELECT {USE}, w.service_id, {anchor} AS anchor, '' AS word
         FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
-        JOIN {intervals.due(length)} ON w.service_id = i.service_id AND w.day = v.starts_on
-        {intervals.card("v.patient_id")}
+        JOIN {due} {intervals.card("v.patient_id")}
         WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)} {unnamed}
             {intervals.fitting("own", "v.starts_on")} {span.only("v.patient_id")} {intervals.first()}
     """

@@ -1,0 +1,78 @@
+"""Services with their intervals, set by hand and learned, for the page of cycles."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from patients.models import Service, ServiceGroup
+from segmentation.models import LearnedCycle
+from segmentation.selectors.cycles import why_unused
+
+LIMIT = 500
+SORTS = ("difference", "returns", "name")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A service with an interval of either kind."""
+
+    service: Service
+    learned: LearnedCycle | None
+    unused: str
+
+    @property
+    def by_hand(self) -> int | None:
+        return self.service.recall_days or None
+
+    @property
+    def counts(self) -> bool:
+        """Whether due dates follow what was learned."""
+        return bool(self.learned and not self.unused and self.service.recall_days is None and self.service.learn_recall)
+
+    @property
+    def difference(self) -> int | None:
+        """Learned minus set, days; nothing unless both are there and the learned one is a rhythm."""
+        return self.learned.days - self.by_hand if self.learned and self.by_hand and not self.unused else None
+
+    @property
+    def differs(self) -> bool:
+        """The interval set lies outside the middle half of the returns: fewer than a quarter come by it, or later."""
+        if self.difference is None or self.learned is None or self.by_hand is None:
+            return False
+        return not self.learned.days_from <= self.by_hand <= self.learned.days_to
+
+
+def rows(group: str = "", sort: str = "difference") -> list[Row]:
+    """Services that have an interval, set or learned; of a group (its id), or of all."""
+    learned = {row.service_id: row for row in LearnedCycle.objects.filter(sex="", age_from=None).defer("curve")}
+    services = Service.objects.select_related("group").filter(Q(recall_days__gt=0) | Q(pk__in=learned))
+    if group.isdigit():
+        services = services.filter(group=int(group))
+    found = [_row(service, learned.get(service.pk)) for service in services]
+    return sorted(found, key=_ORDER[sort])
+
+
+def _row(service: Service, learned: LearnedCycle | None) -> Row:
+    return Row(service, learned, why_unused(learned) if learned else "")
+
+
+def groups() -> list[tuple[int, str]]:
+    return list(ServiceGroup.objects.filter(services__isnull=False).distinct().values_list("pk", "name"))
+
+
+def _by_difference(row: Row) -> tuple[int, float, str]:
+    """Where the two differ first, the widest apart on top; then what counts without being set; then the rest."""
+    apart = abs(row.difference or 0) / (row.by_hand or 1)
+    place = 0 if row.differs else 1 if row.counts else 2 if row.difference is not None else 3 if row.learned else 4
+    return place, -apart, row.service.name
+
+
+def _by_returns(row: Row) -> tuple[int, str]:
+    return -(row.learned.returns if row.learned else -1), row.service.name
+
+
+def _by_name(row: Row) -> str:
+    return row.service.name.casefold()
+
+
+_ORDER = {"difference": _by_difference, "returns": _by_returns, "name": _by_name}
