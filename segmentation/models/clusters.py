@@ -17,8 +17,9 @@ class ClusterFit(models.Model):
 
     The segmentation keeps what is asked for in `params` (base segment, features, method, k); this row keeps what was
     asked at that time (`asked`) and what came of it. `outcome` of a finished search: `found`, or `none` when the data
-    has no clusters. The last `done` and `found` fit is the one the night applies (`Segmentation.params["fit"]`).
-    A search found `running` whose worker is gone is started again by the next request.
+    has no clusters. A night applies the last `done` and `found` fit made of figures not younger than itself: a search
+    that finds none leaves the clusters before it in force, and after a rewind a fit waits for its own night.
+    A search found `running` whose worker is gone is started again by the page that waits or by the periodic check.
     """
 
     class State(models.TextChoices):

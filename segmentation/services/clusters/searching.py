@@ -117,7 +117,7 @@ def _search(fit: ClusterFit) -> None:
         data.matrix, data.columns, methods=methods, k=asked["k"] or None, seed=SEED, report=note.progress
     )
     note.progress(100, "save")
-    kept = {
+    kept: dict[str, Any] = {
         "as_of": data.as_of, "asked": {**asked, "columns": data.columns}, "patients": len(data.ids),
         "method": found.method, "k": found.k, "silhouette": found.silhouette, "separation": found.separation,
         "stability": found.stability, "tried": found.tried, "model": found.model,
@@ -128,9 +128,8 @@ def _search(fit: ClusterFit) -> None:
         return
     before = in_force(fit.segmentation, data.as_of)
     matching = _match(fit, before, found, data)
-    kept |= {"outcome": Outcome.FOUND, "profile": _profile(found, data)}
     axes, points = _map(found, before, data)
-    kept["profile"]["axes"] = axes
+    kept |= {"outcome": Outcome.FOUND, "profile": {**_profile(found, data), "axes": axes}}
     _put_in_place(fit, kept, matching, points, note)
 
 
