@@ -1,5 +1,6 @@
 """What a search for clusters found, in words: figures of quality, what sets a cluster apart, what became of the old."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -59,6 +60,8 @@ _ABOVE_BELOW: dict[str, tuple[Words, Words]] = {
     "p_alive": (gettext_lazy("more likely to stay"), gettext_lazy("more likely to have left")),
     "money_12m": (gettext_lazy("expected to pay more"), gettext_lazy("expected to pay less")),
 }  # fmt: skip
+# The name of a service or a channel within the label of its feature.
+_QUOTED = re.compile("[«“](.+)[»”]")
 # The mean of these says the direction better without a number: it may lie below zero.
 _WITHOUT_FIGURES = ("overdue_days",)
 
@@ -146,15 +149,33 @@ def _figures(row: Mapping[str, Any], high: bool) -> tuple[float | None, float | 
 
 def sentence(traits: Iterable[Mapping[str, Any]], features: Mapping[str, Feature]) -> str:
     """What sets a cluster apart, the strongest first."""
-    said = [trait(features[row["feature"]], row) for row in traits if row["feature"] in features]
+    said = [trait(features[row["feature"]], row) for row in _telling(traits, features)]
     if not said:
         return _("In nothing far from the average: the middle of those who were looked at.")
     return _capital(", ".join(said)) + "."
 
 
+def _telling(traits: Iterable[Mapping[str, Any]], features: Mapping[str, Feature]) -> list[Mapping[str, Any]]:
+    """Shares of one whole make up for each other: with more of one service there is less of all the rest, and that
+    need not be said of each of them."""
+    known = [row for row in traits if row["feature"] in features]
+    wholes = {_whole(row) for row in known if row["direction"] == "high"} - {""}
+    return [row for row in known if row["direction"] == "high" or _whole(row) not in wholes]
+
+
+def _whole(row: Mapping[str, Any]) -> str:
+    kind, colon, _number = row["feature"].partition(":")
+    return kind if colon else ""
+
+
+def _in_short(feature: Feature, row: Mapping[str, Any]) -> str:
+    quoted = _QUOTED.search(str(feature.label)) if _whole(row) and row["direction"] == "high" else None
+    return quoted[1] if quoted else trait(feature, row, with_figures=False)
+
+
 def suggested_name(traits: Iterable[Mapping[str, Any]], features: Mapping[str, Feature]) -> str:
-    """A short name from the two strongest features: "Older, a higher average bill"."""
-    said = [trait(features[row["feature"]], row, with_figures=False) for row in traits if row["feature"] in features]
+    """A short name from the two strongest features: "Cosmetology, older"."""
+    said = [_in_short(features[row["feature"]], row) for row in _telling(traits, features)]
     return _capital(", ".join(said[:2]))
 
 

@@ -335,7 +335,12 @@
     var names = config.series.filter(function (s) { return s.centre; }).map(function (s) {
       return {
         name: s.name, type: "scatter", data: [s.centre], symbol: "circle", symbolSize: 1, silent: true, z: 5, itemStyle: { color: s.colour, opacity: 1 },
-        tooltip: { show: false }, labelLayout: { moveOverlap: "shiftY", hideOverlap: false },
+        tooltip: { show: false },
+        // The whole name stays in the picture.
+        labelLayout: function (label) {
+          var box = label.labelRect;
+          return { dx: Math.max(6 - box.x, 0) + Math.min(width - 6 - box.x - box.width, 0), moveOverlap: "shiftY" };
+        },
         label: {
           show: true, formatter: function () { return s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
           backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: measure(s.name, font, look) * 1.15 > most ? most : undefined, overflow: "truncate"
