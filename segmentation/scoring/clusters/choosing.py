@@ -145,7 +145,8 @@ def search(
     progress.tell(95, "finish")
     doubts = best.doubts()
     outcome = "found" if k is not None or not doubts else "none"
-    labels, model = np.full(len(matrix), -1, np.int8), {}
+    labels: Labels = np.full(len(matrix), -1, np.int8)
+    model: Json = {}
     if outcome == "found":
         labels, model = _finished(best, matrix, names, scaling.to_json())
     sizes = np.bincount(labels[labels >= 0], minlength=best.k if model else 0).tolist()

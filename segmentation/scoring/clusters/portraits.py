@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from segmentation.scoring.clusters.scaling import Column, Floats, Json, Labels, Matrix, Scaling
+from segmentation.scoring.clusters.scaling import Column, Json, Labels, Matrix, Scaling
 
 LEAST_EFFECT = 0.3  # between "small" (0.2) and "medium" (0.5) in Cohen 1988
 
@@ -56,7 +56,7 @@ def distinguishing(portrait: list[Json], *, top: int = 4) -> list[list[Json]]:
     return found
 
 
-def _figures(values: Floats) -> Json:
+def _figures(values: Matrix) -> Json:
     known = values[np.isfinite(values)]
     return {
         "mean": float(known.mean()) if len(known) else None,
@@ -66,7 +66,7 @@ def _figures(values: Floats) -> Json:
     }
 
 
-def _effect(column: Column, own: Floats, others: Floats) -> Json:
+def _effect(column: Column, own: Matrix, others: Matrix) -> Json:
     first, second = (column.scaled(part[np.isfinite(part)]) for part in (own, others))
     sizes = len(first), len(second)
     if min(sizes) < 2:
