@@ -55,8 +55,8 @@ class Clusters(Kind):
     title = pgettext_lazy("kind of segmentation", "Clusters")
 
     def describe(self, params: Params) -> str:
-        chosen = [str(FEATURES[code].label) for code in params.get("features", ()) if code in FEATURES]
-        return gettext("Clusters by: %(features)s.") % {"features": ", ".join(chosen)} if chosen else ""
+        chosen = [str(FEATURES[code].label) for code in params.get("features") or DEFAULT if code in FEATURES]
+        return gettext("Clusters by: %(features)s.") % {"features": ", ".join(chosen)}
 
     def apply(self, frame: pd.DataFrame, params: Params, fitted: dict[str, Any], before: Before, as_of: int) -> Outcome:
         raise TypeError("clusters are applied to the members of their base, not to a frame of the whole base")
