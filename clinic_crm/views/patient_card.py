@@ -20,8 +20,10 @@ from patients.selectors.timeline import Key, timeline
 from patients.wording import day, days, money, number
 from segmentation.kinds import KINDS
 from segmentation.models import Forecast, Membership, Metrics, Score, Segment, Segmentation, ServiceRhythm
+from segmentation.reports.cycles import whom
 from segmentation.reports.ltv.worth import no_forecast
 from segmentation.selectors import explain, people
+from segmentation.selectors.due_dates import DueDate, due_dates
 from segmentation.selectors.worth import last_fit
 from triggers.models import TriggerRule
 from triggers.reports import patient_rules as rule_words
@@ -63,7 +65,7 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
         "why": explain.explain(metrics, score, night, segmentations, segments),
         "household": household(patient, "metrics"),
         "worth": _worth(patient, metrics, score, segments),
-        "rhythms": ServiceRhythm.objects.filter(patient=pk).select_related("service").order_by("-last_on")[:30],
+        "rhythms": _rhythms(patient),
         "packages": packages_of(pk, timezone.localdate()),
         "moves": explain.moves_of(pk),
         "consents": consents(pk),
@@ -100,6 +102,24 @@ def messages(request: HttpRequest, pk: int) -> HttpResponse:
     }
     fragment: bool = request.htmx  # type: ignore[attr-defined]
     return render(request, "patient_card/_messages.html" if fragment else "patient_card/messages.html", context)
+
+
+def _rhythms(patient: Patient) -> list[dict[str, Any]]:
+    """The services the patient uses, each with the day it is due and where that day comes from."""
+    used = ServiceRhythm.objects.filter(patient=patient).select_related("service").order_by("-last_on")[:30]
+    return [{"rhythm": due.rhythm, "due": due, "whence": _whence(due)} for due in due_dates(patient, used)]
+
+
+def _whence(due: DueDate) -> str:
+    if due.by_doctor:
+        return _("the doctor's word")
+    interval = due.interval
+    if interval is None or due.due_on is None:
+        return ""
+    if not interval.learned:
+        return _("set: %(days)s") % {"days": days(interval.days)}
+    told = {"days": days(interval.days), "whom": whom(interval.sex, interval.age_from, interval.age_to)}
+    return _("learned, %(whom)s: %(days)s") % told
 
 
 def _contacts(patient: Patient, request: HttpRequest) -> dict[str, Any]:

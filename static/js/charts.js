@@ -323,6 +323,13 @@
   function scatterOption(config, look, width) {
     var narrow = width < 560, font = narrow ? 12 : 13;
     var most = narrow ? 110 : 190;
+    var across = [].concat.apply([], config.series.map(function (s) { return s.points; })).map(function (p) { return p[0]; });
+    var first = Math.min.apply(null, across), last = Math.max.apply(null, across);
+    // A name near the edge grows inwards, so that the whole of it stays in the picture.
+    function side(x) {
+      var place = last > first ? (x - first) / (last - first) : 0.5;
+      return place > 0.8 ? "left" : place < 0.2 ? "right" : "inside";
+    }
     function shape(index) { return SHAPES[index % SHAPES.length]; }
     var clouds = config.series.map(function (s, index) {
       return {
@@ -335,14 +342,9 @@
     var names = config.series.filter(function (s) { return s.centre; }).map(function (s) {
       return {
         name: s.name, type: "scatter", data: [s.centre], symbol: "circle", symbolSize: 1, silent: true, z: 5, itemStyle: { color: s.colour, opacity: 1 },
-        tooltip: { show: false },
-        // The whole name stays in the picture.
-        labelLayout: function (label) {
-          var box = label.labelRect;
-          return { dx: Math.max(6 - box.x, 0) + Math.min(width - 6 - box.x - box.width, 0), moveOverlap: "shiftY" };
-        },
+        tooltip: { show: false }, labelLayout: { moveOverlap: "shiftY" },
         label: {
-          show: true, formatter: function () { return s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
+          show: true, position: side(s.centre[0]), formatter: function () { return s.name; }, color: look.ink, fontSize: font, fontWeight: 600, padding: [3, 7],
           backgroundColor: look.surface, borderColor: s.colour, borderWidth: 1.5, borderRadius: 6, width: measure(s.name, font, look) * 1.15 > most ? most : undefined, overflow: "truncate"
         }
       };
@@ -544,7 +546,7 @@
         axisTick: { show: false }, splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
       },
       yAxis: {
-        type: "value", min: 0, max: 1, splitNumber: 4, splitLine: { lineStyle: { color: look.line } },
+        type: "value", min: 0, max: 1, interval: 0.25, splitLine: { lineStyle: { color: look.line } },
         axisLabel: { color: look.quiet, formatter: function (value) { return onAxis(value, "share"); } }
       },
       series: [
