@@ -354,7 +354,8 @@
       grid: { left: 10, right: 14, top: 22 + 22 * legendRows(config, look, width), bottom: config.axis ? 26 : 10, containLabel: false },
       legend: {
         data: config.series.map(function (s, index) { return { name: s.name, icon: shape(index) }; }), top: 0, left: 4, itemWidth: 11,
-        itemHeight: 11, itemGap: 16, textStyle: { color: look.ink, fontSize: 12.5 }, inactiveColor: look.line
+        itemHeight: 11, itemGap: 16, textStyle: { color: look.ink, fontSize: 12.5 }, inactiveColor: look.line,
+        formatter: function (name) { return name.length > (narrow ? 36 : 64) ? name.slice(0, narrow ? 35 : 63) + "…" : name; }
       },
       tooltip: Object.assign(tooltip(look), {
         formatter: function (item) { return item.marker + "<b>" + escape(item.seriesName) + "</b><br>" + escape(config.series[item.seriesIndex].text || ""); }

@@ -118,6 +118,14 @@ def test_a_reader_sees_everything_and_no_forms(kept: Segmentation) -> None:
     assert reader("segmentation.view_segment").get(f"/segments/clusters/{CODE}/").status_code == 403
 
 
+def test_an_empty_clinic_is_told_what_comes_first(db: None) -> None:
+    client = reader(*CHANGE)
+    assert "No night has been counted yet" in client.get("/segments/clusters/").content.decode()
+    assert "the search can begin after the first one" in client.get("/segments/clusters/new/").content.decode()
+    answer = client.post("/segments/clusters/new/", wished(base=""), follow=True)
+    assert "No night has been finished yet" in answer.content.decode()
+
+
 def test_queries_do_not_grow_with_the_clusters(kept: Segmentation, django_assert_max_num_queries: Any) -> None:
     client = reader(*VIEW)
     page(client)
