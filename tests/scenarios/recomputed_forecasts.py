@@ -59,7 +59,8 @@ class Forecasts:
     def _of(self, story: Story, row: Row, changed_on: Day) -> Row:
         assert self.fitted_on is not None
         day = max(changed_on, self.fitted_on)
-        history = [np.array([value]) for value in story.repeats(day)]
+        x, t_x, t = (np.array([value]) for value in story.repeats(day))
+        history = (x, t_x, t)
         paid = story.money > 0
         count, mean = (len(story.days), float(story.money) / len(story.days)) if paid else (0, 0.0)
         bill = float(gamma_gamma.expected_mean(self.bill, np.array([float(count)]), np.array([mean]))[0])
@@ -67,7 +68,7 @@ class Forecasts:
         for name, days in HORIZONS.items():
             visits = float(bg_nbd.expected(self.visits, *history, days / 7)[0])
             found |= {f"visits_{name}": visits, f"money_{name}": round(visits * bill, 2)}
-        wait = float(bg_nbd.days_to_next(self.visits, history[0], history[2])[0])
+        wait = float(bg_nbd.days_to_next(self.visits, x, t)[0])
         return found | next_visit(row, day, found["p_alive"], wait)
 
 

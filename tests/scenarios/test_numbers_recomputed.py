@@ -158,7 +158,7 @@ def memberships_differ(clinic: Clinic) -> list[str]:
 
 
 def forecasts_differ(clinic: Clinic) -> list[str]:
-    stored: dict[int, Any] = {row.pop("patient_id"): row for row in Forecast.objects.values()}
+    stored: dict[int, Any] = {row["patient_id"]: row for row in Forecast.objects.values()}
     expected = clinic.expected
     return [f"forecast of {pk} exists or not" for pk in stored.keys() ^ expected.keys()] + [
         f"forecast of {pk}: {name} is {stored[pk][name]!r}, should be {value!r}"

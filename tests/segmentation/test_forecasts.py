@@ -88,8 +88,8 @@ def test_calibration_of_the_demo_clinic_holds() -> None:
     found = Calibration.objects.get()
     assert (found.as_of, found.split_on, found.method) == (AS_OF, AS_OF - 182 * DAY, "ml")
     assert found.expected_visits == pytest.approx(found.actual_visits, rel=0.2)
-    assert float(found.expected_money) == pytest.approx(float(found.actual_money), rel=0.2)
-    assert found.correlation > 0.65
+    assert float(found.expected_money or 0) == pytest.approx(float(found.actual_money), rel=0.2)
+    assert (found.correlation or 0) > 0.65
     deciles, by_visits, weeks = (found.figures[name] for name in ("deciles", "by_visits", "by_week"))
     assert [row["decile"] for row in deciles] == list(range(1, 11))
     for table, expected, actual in ((deciles, "expected_visits", "actual_visits"), (by_visits, "expected", "actual")):

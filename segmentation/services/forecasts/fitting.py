@@ -54,16 +54,16 @@ def _fit(night: Night) -> dict[str, Any]:
         "visits_log_likelihood": visits.log_likelihood,
         "money_method": bill.method, "money_reason": bill.reason,
         "money_params": asdict(bill.params) if bill.params else {}, "money_log_likelihood": bill.log_likelihood,
-        "customers": visits.customers, "repeaters": visits.repeaters, "payers": len(payments.count),
+        "customers": visits.customers, "repeaters": visits.repeaters, "payers": len(payments.days),
         "correlation": correlation(payments),
     }  # fmt: skip
 
 
 def correlation(payments: Payments) -> float | None:
     """Pearson's, between the number of days and the mean payment; None where one of them does not vary."""
-    if len(payments.count) < FEWEST_FOR_CORRELATION or not np.ptp(payments.count) or not np.ptp(payments.mean):
+    if len(payments.days) < FEWEST_FOR_CORRELATION or not np.ptp(payments.days) or not np.ptp(payments.mean):
         return None
-    return float(np.corrcoef(payments.count, payments.mean)[0, 1])
+    return float(np.corrcoef(payments.days, payments.mean)[0, 1])
 
 
 def visits_model(fit: LtvFit) -> bg_nbd.Params | None:

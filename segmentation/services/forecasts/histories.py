@@ -28,17 +28,17 @@ class Visits(NamedTuple):
 
 
 class Payments(NamedTuple):
-    """The arguments of Gamma-Gamma: days with a visit, ₽ per day; count 0 where nothing was paid.
+    """The arguments of Gamma-Gamma: days with a visit, ₽ per day; 0 days where nothing was paid.
 
     Every day counts, the first too: a clinic is paid for a package at the first visit.
     """
 
-    count: Floats
+    days: Floats
     mean: Floats
 
     def paid(self) -> "Payments":
         """Of those who have paid anything."""
-        return Payments(self.count[self.count > 0], self.mean[self.count > 0])
+        return Payments(self.days[self.days > 0], self.mean[self.days > 0])
 
 
 def visits_of(known: pd.DataFrame, as_of: float | Floats) -> Visits:

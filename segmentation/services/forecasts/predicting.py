@@ -51,7 +51,7 @@ def next_visit(
 
 
 def money(amounts: Floats) -> Floats:
-    return np.round(np.clip(amounts, -LARGEST, LARGEST), 2)
+    return np.asarray(np.round(np.clip(amounts, -LARGEST, LARGEST), 2), dtype=np.float64)
 
 
 def dates(days: Floats) -> NDArray[np.datetime64]:

@@ -17,7 +17,7 @@ from segmentation.services.forecasts.predicting import predict
 from segmentation.services.night import Night
 
 TABLE = "segmentation_forecast"
-_VALUES = [field.column for field in Forecast._meta.concrete_fields if not field.primary_key]
+_VALUES = [field.attname for field in Forecast._meta.concrete_fields if not field.primary_key]
 _NOBODYS = f"""
 DELETE FROM {TABLE} AS stored
 WHERE NOT EXISTS (SELECT FROM {METRICS} AS kept WHERE kept.patient_id = stored.patient_id AND kept.visit_days > 0)
