@@ -23,13 +23,16 @@ MOST_CLUSTERS = 10
 class ClustersForm(forms.Form):
     """What is looked for. `base`: "rfm:lost", "" for everybody who has come at least once. `k`: 0 for any number."""
 
-    base = forms.CharField(label=_("inside"), required=False, max_length=81, initial="")
+    base = forms.CharField(
+        label=_("inside"), required=False, max_length=81, initial="",
+        help_text=_("The segment whose patients are divided; empty: everybody who has come at least once."),
+    )  # fmt: skip
     features = forms.MultipleChoiceField(
         label=_("features"), choices=lambda: [(code, one.label) for code, one in FEATURES.items()],
-        initial=list(DEFAULT),
+        initial=list(DEFAULT), help_text=_("What patients of one cluster have in common."),
     )  # fmt: skip
     method = forms.ChoiceField(
-        label=_("method"), initial="auto",
+        label=_("method"), initial="auto", help_text=_("How the clusters are looked for."),
         choices=[
             ("auto", _("both, the better one is kept")), ("kmeans", _("KMeans: round groups")),
             ("gmm", _("Gaussian mixture: groups of any size and stretch")),
