@@ -104,7 +104,7 @@ class SegmentationAdmin(ConfigurationAdmin):
     actions = None
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segmentation]:
-        """Own segments and clusters have no thresholds; they are made in the portal, where their members can be seen."""
+        """Own segments and clusters have no thresholds; they are made in the portal, where members can be seen."""
         return super().get_queryset(request).exclude(kind__in=late_kinds())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
