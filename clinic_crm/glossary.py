@@ -53,11 +53,12 @@ TERMS: dict[str, Term] = {
     ),
     "p_alive": Term(
         _("P(alive)"),
-        _(
-            "Probability that the patient has not left for good: how long is the silence for a rhythm like theirs?"
-        ),
+        _("Probability that the patient has not left for good: how long is the silence for a rhythm like theirs?"),
     ),
-    "alive": Term(_("Still with the clinic"), _("Sum of the probabilities of all patients not to have left for good.")),
+    "alive": Term(
+        _("Still with the clinic"),
+        _("Sum of the probabilities not to have left for good, of those who came on two days or more."),
+    ),
     "next_visit": Term(
         _("Next visit expected"),
         _(
@@ -94,9 +95,7 @@ TERMS: dict[str, Term] = {
     ),
     "one_off_share": Term(
         _("Came once"),
-        _(
-            "Share of patients with a single day of visits, of those whose first visit was half a year ago or earlier."
-        ),
+        _("Share of patients with a single day of visits, of those whose first visit was half a year ago or earlier."),
     ),
     "payback": Term(
         _("Cost is back"),

@@ -10,48 +10,55 @@ from typing import Any
 
 from django.db import connection
 
+from segmentation.selectors.scratch import scratch
+
 SAMPLE = 30_000
 YEAR, WINDOW, HISTORY = 365, 183, 730
 # A smaller part of the full price is rounding, not a discount.
 NOTABLE = 0.10
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 
-_SAMPLE = """
-WITH sample AS MATERIALIZED (
-    SELECT m.patient_id, m.first_visit_on FROM segmentation_metrics m
-    WHERE m.last_visit_on > %(as_of)s::date - %(history)s
-    ORDER BY hashint8(m.patient_id) LIMIT %(sample)s
-), visit AS MATERIALIZED (
-    SELECT v.id, v.patient_id, v.starts_on, v.amount, v.discount, v.branch_id, s.first_visit_on
-    FROM sample s JOIN patients_visit v ON v.patient_id = s.patient_id
-    WHERE v.deleted_at IS NULL AND v.status = 'completed'
-        AND v.starts_on > %(as_of)s::date - %(history)s AND v.starts_on <= %(as_of)s
-)
+_WHO = """
+SELECT m.patient_id, m.first_visit_on FROM segmentation_metrics m
+WHERE m.last_visit_on > %(as_of)s::date - %(history)s
+ORDER BY hashint8(m.patient_id) LIMIT %(sample)s
 """
-_BILLS = f"""{_SAMPLE}
+_VISITS = """
+SELECT v.id, v.patient_id, v.starts_on, v.amount, v.discount, v.branch_id, s.first_visit_on
+FROM price_who s JOIN patients_visit v ON v.patient_id = s.patient_id
+WHERE v.deleted_at IS NULL AND v.status = 'completed'
+    AND v.starts_on > %(as_of)s::date - %(history)s AND v.starts_on <= %(as_of)s
+"""
+_ITEMS = """
+SELECT v.id AS visit_id, v.patient_id, v.starts_on, v.first_visit_on, i.id, i.service_id, i.discount,
+       i.quantity * i.price AS price
+FROM price_visit v JOIN patients_visititem i ON i.visit_id = v.id
+"""
+_BILLS = """
 SELECT CASE WHEN grouping(branch_id) = 0 THEN 'branch' ELSE 'all' END, branch_id, count(*), count(DISTINCT patient_id),
        sum(amount)::float8, sum(discount)::float8,
        count(*) FILTER (WHERE discount >= %(notable)s * (amount + discount)),
        percentile_cont(%(quantiles)s) WITHIN GROUP (ORDER BY amount::float8)
-FROM visit WHERE starts_on > %(as_of)s::date - %(year)s AND amount + discount > 0
+FROM price_visit WHERE starts_on > %(as_of)s::date - %(year)s AND amount + discount > 0
 GROUP BY GROUPING SETS ((), (branch_id))
 """
-_MONTHS = f"""{_SAMPLE}
+_MONTHS = """
 SELECT date_trunc('month', starts_on)::date, sum(amount)::float8, sum(discount)::float8,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY amount::float8)
-FROM visit WHERE amount + discount > 0 AND starts_on >= date_trunc('month', %(as_of)s::date - %(history)s + 31)
+FROM price_visit WHERE amount + discount > 0 AND starts_on >= date_trunc('month', %(as_of)s::date - %(history)s + 31)
 GROUP BY 1 ORDER BY 1
 """
-_SERVICES = f"""{_SAMPLE}
-SELECT i.service_id, count(*), count(DISTINCT v.patient_id), sum(i.quantity * i.price)::float8, sum(i.discount)::float8,
-       count(*) FILTER (WHERE i.discount >= %(notable)s * i.quantity * i.price),
-       percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY (i.quantity * i.price - i.discount)::float8)
-FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
-WHERE v.starts_on > %(as_of)s::date - %(year)s AND i.quantity * i.price > 0
+_SERVICES = """
+SELECT i.service_id, count(*), count(DISTINCT i.patient_id), sum(i.price)::float8, sum(i.discount)::float8,
+       count(*) FILTER (WHERE i.discount >= %(notable)s * i.price),
+       percentile_cont(ARRAY[0.25, 0.5, 0.75]) WITHIN GROUP (ORDER BY (i.price - i.discount)::float8)
+FROM price_item i
+WHERE i.starts_on > %(as_of)s::date - %(year)s AND i.price > 0
 GROUP BY 1
 """
 # The first time a patient used a service within the window, and whether they were here again in half a year after it.
-_NEXT = """, day AS (SELECT DISTINCT patient_id, starts_on FROM visit),
+_NEXT = """
+WITH day AS (SELECT DISTINCT patient_id, starts_on FROM price_visit),
 coming AS (
     SELECT patient_id, starts_on,
            coalesce(lead(starts_on) OVER (PARTITION BY patient_id ORDER BY starts_on) - starts_on <= %(window)s, false)
@@ -60,20 +67,20 @@ coming AS (
 )
 """
 _IN_WINDOW = (
-    "v.starts_on > %(as_of)s::date - %(window)s - %(year)s AND v.starts_on <= %(as_of)s::date - %(window)s"
+    "i.starts_on > %(as_of)s::date - %(window)s - %(year)s AND i.starts_on <= %(as_of)s::date - %(window)s"
 )  # fmt: skip
-_BACK_BY_SERVICE = f"""{_SAMPLE}{_NEXT}
+_BACK_BY_SERVICE = f"""{_NEXT}
 SELECT service_id, cut, count(*), count(*) FILTER (WHERE back) FROM (
-    SELECT DISTINCT ON (v.patient_id, i.service_id) v.patient_id, i.service_id, v.starts_on,
-           i.discount >= %(notable)s * i.quantity * i.price AS cut
-    FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
-    WHERE {_IN_WINDOW} AND i.quantity * i.price > 0
-    ORDER BY v.patient_id, i.service_id, v.starts_on, i.id
+    SELECT DISTINCT ON (i.patient_id, i.service_id) i.patient_id, i.service_id, i.starts_on,
+           i.discount >= %(notable)s * i.price AS cut
+    FROM price_item i
+    WHERE {_IN_WINDOW} AND i.price > 0
+    ORDER BY i.patient_id, i.service_id, i.starts_on, i.id
 ) AS used JOIN coming USING (patient_id, starts_on)
 GROUP BY service_id, cut
 """
 # By the dearest service of the first visit within the window, so that like can be compared with like.
-_BACK_BY_GROUP = f"""{_SAMPLE}{_NEXT}
+_BACK_BY_GROUP = f"""{_NEXT}
 SELECT CASE WHEN grouping(newcomer) = 0 THEN 'newcomer' WHEN grouping(sex) = 0 THEN 'sex'
             WHEN grouping(band) = 0 THEN 'band' ELSE 'all' END,
        coalesce(newcomer::text, sex, band::text), service, cut, count(*), count(*) FILTER (WHERE back)
@@ -81,32 +88,33 @@ FROM (
     SELECT c.back, f.cut, f.service, (f.starts_on = f.first_visit_on)::text AS newcomer, nullif(p.sex, '') AS sex,
            width_bucket(date_part('year', age(f.starts_on, p.birth_date)), array[0, 18, 30, 45, 60]) AS band
     FROM (
-        SELECT DISTINCT ON (v.patient_id) v.patient_id, v.starts_on, v.first_visit_on, i.service_id AS service,
-               i.discount >= %(notable)s * i.quantity * i.price AS cut
-        FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
-        WHERE {_IN_WINDOW} AND i.quantity * i.price > 0
-        ORDER BY v.patient_id, v.starts_on, i.quantity * i.price DESC, i.id
+        SELECT DISTINCT ON (i.patient_id) i.patient_id, i.starts_on, i.first_visit_on, i.service_id AS service,
+               i.discount >= %(notable)s * i.price AS cut
+        FROM price_item i
+        WHERE {_IN_WINDOW} AND i.price > 0
+        ORDER BY i.patient_id, i.starts_on, i.price DESC, i.id
     ) AS f JOIN coming c USING (patient_id, starts_on) JOIN patients_patient p ON p.id = f.patient_id
 ) AS each
 GROUP BY GROUPING SETS ((cut, service), (cut, service, newcomer), (cut, service, sex), (cut, service, band))
 """
-_DEMAND = f"""{_SAMPLE}, who AS (
+_DEMAND = """
+WITH who AS (
     SELECT v.patient_id, EXISTS (
         SELECT FROM segmentation_membership held JOIN segmentation_segment s ON s.id = held.segment_id
         JOIN segmentation_segmentation g ON g.id = s.segmentation_id
         WHERE held.patient_id = v.patient_id AND held.left_on IS NULL AND g.code = 'value' AND s.code = 'vip'
-    ) AS vip FROM (SELECT DISTINCT patient_id FROM visit WHERE starts_on > %(as_of)s::date - %(year)s) AS v
+    ) AS vip FROM (SELECT DISTINCT patient_id FROM price_visit WHERE starts_on > %(as_of)s::date - %(year)s) AS v
 )
 SELECT NULL, count(*) FILTER (WHERE vip), count(*) FILTER (WHERE NOT vip) FROM who
 UNION ALL
 SELECT service_id, count(*) FILTER (WHERE vip), count(*) FILTER (WHERE NOT vip) FROM (
-    SELECT DISTINCT v.patient_id, i.service_id FROM visit v JOIN patients_visititem i ON i.visit_id = v.id
-    WHERE v.starts_on > %(as_of)s::date - %(year)s
+    SELECT DISTINCT i.patient_id, i.service_id FROM price_item i
+    WHERE i.starts_on > %(as_of)s::date - %(year)s
 ) AS used JOIN who USING (patient_id) GROUP BY service_id
 """
-_KINDS = f"""{_SAMPLE}
+_KINDS = """
 SELECT pay.kind, sum(pay.amount)::float8, count(DISTINCT pay.patient_id)
-FROM sample s JOIN patients_payment pay ON pay.patient_id = s.patient_id
+FROM price_who s JOIN patients_payment pay ON pay.patient_id = s.patient_id
 WHERE pay.deleted_at IS NULL AND pay.paid_on > %(as_of)s::date - %(year)s AND pay.paid_on <= %(as_of)s
 GROUP BY 1
 """
@@ -188,6 +196,13 @@ def prices(as_of: dt.date) -> Prices:
         "as_of": as_of, "sample": SAMPLE, "history": HISTORY, "year": YEAR, "window": WINDOW, "notable": NOTABLE,
         "quantiles": list(QUANTILES),
     }  # fmt: skip
+    with (
+        scratch("price_who", _WHO, asked), scratch("price_visit", _VISITS, asked), scratch("price_item", _ITEMS, asked)
+    ):  # fmt: skip
+        return _prices(asked)
+
+
+def _prices(asked: dict[str, Any]) -> Prices:
     found = Prices()
     for what, branch, visits, patients, billed, discount, cut, quantiles in _fetch(_BILLS, asked):
         if visits:
@@ -198,7 +213,7 @@ def prices(as_of: dt.date) -> Prices:
                 found.branches[branch] = bills
     if found.bills is None:
         return found
-    found.patients = _fetch(f"{_SAMPLE} SELECT count(*) FROM sample", asked)[0][0]
+    found.patients = _fetch("SELECT count(*) FROM price_who", asked)[0][0]
     found.months = [tuple(row) for row in _fetch(_MONTHS, asked)]
     found.services = {service: ServicePrice(*row) for service, *row in _fetch(_SERVICES, asked)}
     for service, cut, of, back in _fetch(_BACK_BY_SERVICE, asked):

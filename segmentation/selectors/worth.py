@@ -7,48 +7,49 @@ from typing import Any
 from django.db import connection
 
 from segmentation.models import Calibration, LtvFit, Membership, Segment, SegmentTotal
+from segmentation.selectors.scratch import scratch
 
 FALLING = ("value_falling", "falling")
 SHOWN_FALLING = 8
 SOON = 30  # days
 
 _WHO = """
-WITH who AS (
-    SELECT m.patient_id, p.channel_id AS channel, m.first_service_id AS service, held.segment_id AS tier,
-           m.money::float8 AS money, m.money_365::float8 AS money_365, s.ltv::float8 AS ltv,
-           f.money_12m::float8 AS money_12m, f.money_36m::float8 AS money_36m, f.visits_3m, f.visits_12m, f.p_alive,
-           f.next_visit_on, f.next_visit_by
-    FROM segmentation_metrics m JOIN patients_patient p ON p.id = m.patient_id
-    LEFT JOIN segmentation_score s ON s.patient_id = m.patient_id
-    LEFT JOIN segmentation_forecast f ON f.patient_id = m.patient_id
-    LEFT JOIN segmentation_membership held ON held.patient_id = m.patient_id AND held.left_on IS NULL
-        AND held.segmentation_id = (SELECT id FROM segmentation_segmentation WHERE code = 'value')
-    WHERE m.visit_days > 0 AND p.deleted_at IS NULL AND p.merged_into_id IS NULL
-)
+SELECT m.patient_id, m.visit_days, p.channel_id AS channel, m.first_service_id AS service, held.segment_id AS tier,
+       m.money::float8 AS money, m.money_365::float8 AS money_365, s.ltv::float8 AS ltv,
+       f.money_12m::float8 AS money_12m, f.money_36m::float8 AS money_36m, f.visits_3m, f.visits_12m, f.p_alive,
+       f.next_visit_on, f.next_visit_by
+FROM segmentation_metrics m JOIN patients_patient p ON p.id = m.patient_id
+LEFT JOIN segmentation_score s ON s.patient_id = m.patient_id
+LEFT JOIN segmentation_forecast f ON f.patient_id = m.patient_id
+LEFT JOIN segmentation_membership held ON held.patient_id = m.patient_id AND held.left_on IS NULL
+    AND held.segmentation_id = (SELECT id FROM segmentation_segmentation WHERE code = 'value')
+WHERE m.visit_days > 0 AND p.deleted_at IS NULL AND p.merged_into_id IS NULL
 """
-_PARTS = f"""{_WHO}
+_PARTS = """
 SELECT CASE WHEN grouping(tier) = 0 THEN 'tier' WHEN grouping(channel) = 0 THEN 'channel'
             WHEN grouping(service) = 0 THEN 'service' ELSE 'all' END AS part,
        coalesce(tier, channel, service), count(*), sum(money), sum(money_365), avg(ltv), count(money_12m),
-       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive)
-FROM who GROUP BY GROUPING SETS ((), (tier), (channel), (service))
+       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive) FILTER (WHERE visit_days > 1),
+       count(p_alive) FILTER (WHERE visit_days > 1)
+FROM worth_who GROUP BY GROUPING SETS ((), (tier), (channel), (service))
 """
 # Hundredths of the patients, those of whom most is expected (or who paid most) first.
-_HUNDREDTHS = f"""{_WHO}
+_HUNDREDTHS = """
 SELECT tile, count(*), sum(value), min(value) FROM (
     SELECT value, ntile(100) OVER (ORDER BY value DESC) AS tile
-    FROM (SELECT greatest(coalesce({{column}}, 0), 0) AS value FROM who WHERE {{among}}) AS v
+    FROM (SELECT greatest(coalesce({column}, 0), 0) AS value FROM worth_who WHERE {among}) AS v
 ) AS t GROUP BY tile ORDER BY tile
 """
-_COMING = f"""{_WHO}
-SELECT next_visit_by, count(*) FROM who
+_COMING = """
+SELECT next_visit_by, count(*) FROM worth_who
 WHERE next_visit_on > %(as_of)s AND next_visit_on <= %(as_of)s::date + %(soon)s GROUP BY 1
 """
 
 
 @dataclass
 class PartWorth:
-    """Patients with a visit; money in ₽. `foreseen`: of how many the money is forecast."""
+    """Patients with a visit; money in ₽. `foreseen`: of how many the money is forecast. `alive`: Σ P(alive) of the
+    `came_again`, who came on two days or more: of the others the model says nothing but 1."""
 
     patients: int
     money: float
@@ -60,6 +61,7 @@ class PartWorth:
     visits_3m: float | None
     visits_12m: float | None
     alive: float | None
+    came_again: int
 
     def mean(self, name: str) -> float | None:
         """Of all patients of the part; of the forecast: of those who have one."""
@@ -90,6 +92,11 @@ class Worth:
 
 def worth(as_of: dt.date) -> Worth:
     """Of everybody with a visit, as of the last night."""
+    with scratch("worth_who", _WHO, {}):
+        return _worth(as_of)
+
+
+def _worth(as_of: dt.date) -> Worth:
     found = Worth()
     for part, value, *figures in _fetch(_PARTS, {}):
         if not figures[0]:

@@ -36,7 +36,6 @@ def test_ratio_by_hand() -> None:
 def test_strata_compare_like_with_like() -> None:
     """Half come again in one stratum and nine of ten in the other, whatever they paid; crudely it is +24 points."""
     strata = [Stratum(10, 20, 40, 80), Stratum(72, 80, 18, 20)]
-    assert 82 / 100 - 58 / 100 == pytest.approx(0.24)
     found = intervals.stratified(strata)
     assert found is not None
     change, first, second = found

@@ -169,13 +169,13 @@ def test_months_of_the_address_are_put_in_order() -> None:
 
 def test_the_demo_clinic_tells_its_stories() -> None:
     """One-off patients of the coupon channel; every page and file with a forecast, in both languages."""
-    demo.seed(patients=2_400, years=3, seed=7, as_of=AS_OF)
+    demo.seed(patients=2_600, years=3, seed=7, as_of=AS_OF)
     night(AS_OF)
     owner = reader(*VIEW, "segmentation.change_segment")
-    page = body(owner, PAGES[2], wait="1")
+    page = body(owner, PAGES[2], wait="1", **{"from": "2023-12"})
     assert "«Купонный сервис» brings one-off patients" in page
     with translation.override("en"):
-        found = acquisition_of(dt.date(2024, 11, 1), dt.date(2026, 10, 31), AS_OF, "margin")
+        found = acquisition_of(dt.date(2023, 12, 1), dt.date(2026, 10, 31), AS_OF, "margin")
         lines = by_channel.lines(found)
     assert [line.name for line in lines if line.figures.judged.verdict == "one_offs"] == ["Купонный сервис"]
     assert lines[0].name == "Купонный сервис" and lines[0].verdict.startswith("Stop paying")

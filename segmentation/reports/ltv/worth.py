@@ -76,7 +76,7 @@ def parts(found: Worth, part: str) -> Picture:
         title=part_title(part),
         columns=[
             ({"tier": _("Tier"), "channel": _("Channel"), "service": _("First service")}[part], "text"),
-            (_("Patients"), "number"), (_("Paid per patient"), "money"), (_("LTV by formula"), "money"),
+            (_("Patients"), "number"), (_("Paid so far per patient"), "money"), (_("LTV by formula"), "money"),
             (_("Expected in 12 months"), "money"), (_("Expected in 36 months"), "money"),
             (_("All together in 12 months"), "money"),
         ],
