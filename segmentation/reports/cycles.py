@@ -37,7 +37,7 @@ def verdict(row: Row) -> str:
     if row.unused:
         return str(UNUSED[row.unused])
     if difference is None:
-        return _("counts: none is set") if row.counts else _("not used: learning is switched off")
+        return _("none is set: due dates follow the learned one") if row.counts else _("not used: learning is switched off")
     if not row.differs:
         return _("as set")
     if difference > 0:

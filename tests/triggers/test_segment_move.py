@@ -279,7 +279,7 @@ def test_rules_that_named_a_segmentation_keep_their_meaning(db: None) -> None:
     """The old settings of "falling", mapped by the migration, find the same as they did."""
     old = {"segmentation": of_rfm("loyal").segmentation_id, "into": [], "levels": 2, "least_money": 30_000}
     one = rule("falling", least_money=0)
-    TriggerRule.objects.filter(pk=one.pk).update(params={**old, "stay": True}, enabled=True)
+    TriggerRule.objects.filter(pk=one.pk).update(params={**old, "stay": True})
     migration = importlib.import_module("triggers.migrations.0005_falling_value")
     migration.keep_what_they_mean(apps, None)
     one.refresh_from_db()
