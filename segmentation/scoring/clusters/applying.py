@@ -46,8 +46,8 @@ def apply(model: Json, matrix: Matrix, *, before: Labels | None = None) -> Label
             count = rows.stop - start
             filled = terms[:, :count]
             _scale(scaling, matrix[rows], filled, mask[:count])
-            for position, (first, second) in enumerate(products, features + 1):
-                np.multiply(filled[first], filled[second], out=filled[position])
+            for feature, (first, last) in enumerate(products):
+                np.multiply(filled[feature], filled[feature:features], out=filled[first:last])
             found = np.matmul(weights, filled, out=scores[:, :count])
             _least(found, labels[rows], least[:count], mask[:count])
             if before is not None:
@@ -105,7 +105,7 @@ def _slack(model: Json) -> Floats:
 
 
 def _scores(model: Json, scaling: Scaling) -> tuple[Small, list[tuple[int, int]]]:
-    """k × terms: what to multiply the terms with, and which pairs of features are terms."""
+    """k × terms: what to multiply the terms with, and where among them the products of each feature stand."""
     sd = np.array([column.sd for column in scaling.columns])
     centres = np.asarray(model["centres"], dtype=np.float64)
     if model["method"] == "kmeans":
@@ -118,4 +118,6 @@ def _scores(model: Json, scaling: Scaling) -> tuple[Small, list[tuple[int, int]]
     constant = np.einsum("ki,ki->k", linear, centres) + np.linalg.slogdet(covariances)[1]
     constant -= 2 * np.log(np.asarray(model["weights"]))
     weights = np.hstack([-2 * linear / sd, constant[:, None], pairs]).astype(np.float32)
-    return weights, list(zip(first.tolist(), second.tolist(), strict=True))
+    # The upper triangle, row by row: a feature with itself and those after it.
+    ends = len(sd) + 1 + np.cumsum(np.arange(len(sd), 0, -1))
+    return weights, list(zip([len(sd) + 1, *ends[:-1].tolist()], ends.tolist(), strict=True))

@@ -8,8 +8,9 @@ A division holds when
 3. even the two clusters that are the least apart have a gap between them: separation ≥ LEAST_SEPARATION;
 4. its smallest cluster holds LEAST_SHARE of the patients.
 
-The score is (silhouette − that of data without structure) × separation × stability. Of those that hold and whose score
-is at least AS_GOOD of the highest, the one with most clusters is taken, k-means before the mixture.
+The score is (silhouette − that of data without structure) × separation × stability. Of those that hold, whose score is
+at least AS_GOOD of the highest and which are very stable (or as stable as the highest), the one with most clusters is
+taken, k-means before the mixture: a group within a group that has a gap of its own is worth telling apart.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +34,7 @@ KS = tuple(range(2, 11))
 SAMPLE, RESAMPLE, JUDGED = 20_000, 3_000, 1_500
 STARTS, AGAIN = 4, 2  # starts of a fit; of one on a resample or without structure
 LEAST_STABILITY, LEAST_SEPARATION, LEAST_GAIN, SLACK, LEAST_SHARE = 0.5, 0.3, 0.08, 0.1, 0.02
-AS_GOOD = 0.9
+AS_GOOD, VERY_STABLE = 0.7, 0.85
 Report = Callable[[int, str], None]
 
 
@@ -228,7 +229,9 @@ def _best(tried: list[Tried], space: Space) -> Tried:
     If none holds, the best of all.
     """
     while held := [one for one in tried if not one.doubts()]:
-        as_good = [one for one in held if one.score >= AS_GOOD * max(other.score for other in held)]
+        top = max(held, key=lambda one: one.score)
+        sure = min(top.stability, VERY_STABLE)
+        as_good = [one for one in held if one.score >= AS_GOOD * top.score and one.stability >= sure]
         one = max(as_good, key=lambda one: (one.k, one.method == "kmeans"))
         one.usual_stability = _usual_stability(one, space)
         if not one.doubts():
