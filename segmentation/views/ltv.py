@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
@@ -20,17 +21,22 @@ from segmentation.reports.ltv import calibration as calibrated
 from segmentation.reports.ltv import channels as by_channel
 from segmentation.reports.ltv import prices as priced
 from segmentation.reports.ltv import worth as worded
+from segmentation.scoring.acquisition import Judged
+from segmentation.scoring.intervals import Interval
 from segmentation.selectors import acquisition, worth
 from segmentation.selectors import prices as bills
 from segmentation.selectors.kept import kept, kept_unless_counting, ready, since_night
 from segmentation.services import audiences
 from segmentation.views.files import picture_file
 
-Show = Callable[[Any], dict[str, Any]]
 # The planner's guess of an audience may be wrong by a factor of ten: worth waiting a little for the true number.
 SECONDS = 4.0
-# Kept figures are objects: whoever changes their fields raises this, so that no older ones are read.
-SHAPE = 1
+# Kept figures are objects: when their fields change, older ones must not be read.
+_KEPT = (
+    worth.Worth, worth.PartWorth, worth.Hundredth, acquisition.Acquisition, acquisition.ChannelFigures, Judged,
+    Interval, bills.Prices, bills.Bills, bills.ServicePrice, bills.Back,
+)  # fmt: skip
+SHAPE = zlib.crc32(repr([(kind.__name__, kind.__annotations__) for kind in _KEPT]).encode())
 
 
 def _page(

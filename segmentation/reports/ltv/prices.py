@@ -15,7 +15,7 @@ from segmentation.scoring.pricing import Demand, Sensitivity
 from segmentation.selectors.prices import Back, Bills, Prices
 
 SHOWN = 14
-BANDS = ("0–17", "18–29", "30–44", "45–59", "60+")
+BANDS = tuple(band.replace("–", "\u2060–\u2060") for band in ("0–17", "18–29", "30–44", "45–59", "60+"))
 # Full price, usual visits, nobody who has reasons to be angry.
 PREMIUM_DISCOUNT, PREMIUM_VISITS = 5, 2
 BUDGET_DISCOUNT, BUDGET_VISITS = 30, 3
