@@ -125,58 +125,56 @@ class Intervals:
         by_cell = f"(%(o_by_cell)s::int[])[{name}.base + {cell_sql(card, day)}]"
         return f"CASE WHEN {name}.base IS NULL THEN {name}.days ELSE {by_cell} END"
 
-    def due(self, days: int) -> tuple[str, str]:
-        """SQL of the anchor of a use (`v` a visit, `i` an item of it), and the FROM item `w` ON which it falls due: on
-        one of so many days from %(o_first)s on, %(o_last)s being the last.
+    def parts(self) -> list["Intervals"]:
+        """Services with one interval for everybody apart from those with one for each sex and age."""
+        one = tuple(rows[0] for rows in self._by_service.values() if len(rows) == 1)
+        several = tuple(row for rows in self._by_service.values() if len(rows) > 1 for row in rows)
+        return [Intervals(rows, self.together) for rows in (one, several) if rows]
 
-        Where every sex and age has an interval of its own, rows are joined by service and day: only those meet that
-        may be right, and not each use with ten wrong cells.
+    def due(self, days: int) -> tuple[str, str, str]:
+        """Of one of the `parts`: SQL of the anchor of a use (`v` a visit, `i` an item of it), the FROM item `w` ON
+        which it falls due on one of so many days from %(o_first)s on to %(o_last)s, and `AND …` for whom.
+
+        Where sex and age have their own intervals, rows are joined by service and day: only those meet that may be
+        right, and whose row it is, is settled (OFFSET 0) before the later visits of ten wrong cells are gone through.
         """
         if not self._by_cell:
             anchor = "v.starts_on + w.days"
-            return (
-                anchor,
-                f"{self.sql()} ON w.service_id = i.service_id AND {anchor} BETWEEN %(o_first)s AND %(o_last)s",
-            )
+            within = f"{anchor} BETWEEN %(o_first)s AND %(o_last)s"
+            table = "unnest(%(o_plain)s::int[], %(o_plain_days)s::int[]) AS w(service_id, days)"
+            return anchor, f"{table} ON w.service_id = i.service_id AND {within}", ""
         columns = "%(o_rows)s::int[], %(o_rows_days)s::int[], %(o_rows_cells)s::int[]"
-        return (
-            "w.anchor",
-            f"""(
+        table = f"""(
             SELECT c.service_id, %(o_first)s::date - c.days + n AS day, %(o_first)s::date + n AS anchor, c.cell
             FROM unnest({columns}) AS c(service_id, days, cell) CROSS JOIN generate_series(0, {days - 1}) n
-        ) w ON w.service_id = i.service_id AND w.day = v.starts_on""",
-        )
-
-    def fitting(self, card: str, day: str) -> str:
-        """`AND …`: the row of `due` is for the person of a card on that day; nothing when all are for everybody."""
-        return f"AND (w.cell IS NULL OR w.cell = {cell_sql(card, day)})" if self._by_cell else ""
-
-    def first(self) -> str:
-        """Behind a query with `fitting`: whose row it is, is settled before the visits of ten wrong cells are gone
-        through."""
-        return "OFFSET 0" if self._by_cell else ""
+        ) w ON w.service_id = i.service_id AND w.day = v.starts_on"""
+        fitting = f"""AND i.service_id = ANY (ARRAY[{visits.listed(self.services)}])
+            AND w.cell = {cell_sql("own", "v.starts_on")} OFFSET 0"""
+        return "w.anchor", table, fitting
 
     def card(self, patient: str) -> str:
-        """JOIN of the card `own` that `fitting` and `after` ask about, or nothing when it does not matter whose it
+        """JOIN of the card `own` that `due` and `after` ask about, or nothing when it does not matter whose it
         is."""
         return f"JOIN patients_patient own ON own.id = {patient}" if self._by_cell else ""
 
     def values(self) -> dict[str, Any]:
         bases: list[int | None] = []
         by_cell: list[int] = []
-        table: list[tuple[int, int, int | None]] = []
+        plain: list[tuple[int, int]] = []
+        table: list[tuple[int, int, int]] = []
         for service, rows in self._by_service.items():
-            cells = _cells(rows)
             if len(rows) == 1:
                 bases.append(None)
-                table.append((service, rows[0].days, None))
+                plain.append((service, rows[0].days))
                 continue
+            cells = _cells(rows)
             bases.append(len(by_cell) + 1)  # arrays of the database begin with one, cells with zero
             by_cell += [cells.get(cell, cells[EVERYBODY]).days for cell in range(CELLS)]
             table += [(service, days, cell) for cell, days in enumerate(by_cell[-CELLS:])]
         return {
             "o_services": self.services, "o_bases": bases, "o_by_cell": by_cell,
             "o_intervals": [_cells(rows)[EVERYBODY].days for rows in self._by_service.values()],
+            "o_plain": [row[0] for row in plain], "o_plain_days": [row[1] for row in plain],
             "o_rows": [row[0] for row in table], "o_rows_days": [row[1] for row in table],
             "o_rows_cells": [row[2] for row in table],
         }  # fmt: skip

@@ -43,14 +43,7 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         return Query(NOTHING, {})
     named = "v.return_due_on > v.starts_on"
     unnamed = f"AND ({named}) IS NOT TRUE" if doctor_first else ""
-    anchor, due = intervals.due((span.last - span.first).days + 1)
-    own = f"""
-        SELECT {USE}, w.service_id, {anchor} AS anchor, '' AS word
-        FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
-        JOIN {due} {intervals.card("v.patient_id")}
-        WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, intervals.days)} {unnamed}
-            {intervals.fitting("own", "v.starts_on")} {span.only("v.patient_id")} {intervals.first()}
-    """
+    own = " UNION ALL ".join(_own(part, span, unnamed) for part in intervals.parts())
     doctors = f"""
         UNION ALL
         SELECT {USE}, i.service_id, v.return_due_on, ':' || to_char(v.return_due_on, {FORMAT})
@@ -63,11 +56,23 @@ def due_again(intervals: Intervals, span: Span, *, doctor_first: bool = False) -
         SELECT DISTINCT u.patient_id, u.service_id || ':' || to_char(u.starts_on, {FORMAT}) || u.word AS occasion,
             u.anchor, greatest(u.starts_at, {visits.midnight(known_by, "u.branch_id")}) AS since,
             u.service_id, u.id AS visit_id, u.branch_id
-        FROM (({own}) {doctors if doctor_first else ""}) u
+        FROM ({own} {doctors if doctor_first else ""}) u
         WHERE {_not_again("u", known_by, _same(intervals, "u"), doctor_first=doctor_first)}
             {_first_of_visit(intervals) if intervals.together else ""}
     """
     return Query(sql, {**visits.days(span), **intervals.values()})
+
+
+def _own(part: Intervals, span: Span, unnamed: str) -> str:
+    """Uses due by the intervals of a part of the services: each part is asked for on its own days alone."""
+    anchor, due, whose = part.due((span.last - span.first).days + 1)
+    return f"""(
+        SELECT {USE}, w.service_id, {anchor} AS anchor, '' AS word
+        FROM patients_visit v JOIN patients_visititem i ON i.visit_id = v.id
+        JOIN {due} {part.card("v.patient_id")}
+        WHERE {RENDERED.format(v="v")} AND {came_on(span.first, span.last, part.days)} {unnamed}
+            {span.only("v.patient_id")} {whose}
+    )"""
 
 
 NOTHING = """SELECT NULL::bigint AS patient_id, '' AS occasion, NULL::date AS anchor, NULL::timestamptz AS since,
