@@ -1,6 +1,8 @@
 """Services with their intervals, set by hand and learned, for the page of cycles."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Q
 
@@ -75,4 +77,4 @@ def _by_name(row: Row) -> str:
     return row.service.name.casefold()
 
 
-_ORDER = {"difference": _by_difference, "returns": _by_returns, "name": _by_name}
+_ORDER: dict[str, Callable[[Row], Any]] = {"difference": _by_difference, "returns": _by_returns, "name": _by_name}
