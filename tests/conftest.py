@@ -81,6 +81,17 @@ def _own_broker_database(worker: str) -> None:
     os.environ["REDIS_URL"] = f"{address}/{1 + int(worker.removeprefix('gw')) % 15}"
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """The test database, and what its migrations have written kept aside."""
+    from django.db import connection
+
+    from tests import after_truncation
+
+    with django_db_blocker.unblock():
+        after_truncation.remember(connection)
+
+
 @pytest.fixture(autouse=True)
 def _empty_broker() -> Iterator[None]:
     """What one test cached, counted or queued is unknown to the next."""
