@@ -23,7 +23,7 @@ def remember(connection: BaseDatabaseWrapper) -> None:
             cursor.execute(f"SELECT EXISTS (SELECT FROM {name})")
             if cursor.fetchone()[0]:
                 cursor.execute(f"CREATE TABLE {SCHEMA}.{name} AS TABLE {name}")
-    flush.emit_post_migrate_signal = _put_back
+    flush.emit_post_migrate_signal = _put_back  # type: ignore[attr-defined]
 
 
 def _put_back(_verbosity: int, _interactive: bool, db: str, **_options: Any) -> None:
