@@ -53,7 +53,10 @@ TERMS: dict[str, Term] = {
     ),
     "p_alive": Term(
         _("P(alive)"),
-        _("Probability that the patient has not left for good: how long is the silence for a rhythm like theirs?"),
+        _(
+            "Probability that the patient has not left for good: how long is the silence for a rhythm like theirs? Not "
+            "known of who came on one day: there is no rhythm yet."
+        ),
     ),
     "alive": Term(
         _("Still with the clinic"),

@@ -1,6 +1,7 @@
 """What the nights wrote, read-only: it follows from the facts and is written anew by the next night."""
 
 from django.contrib import admin
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 
@@ -60,13 +61,19 @@ class ScoreAdmin(OfPatient):
 
 @admin.register(Forecast)
 class ForecastAdmin(OfPatient):
-    list_display = ["who", "as_of", "p_alive", "visits_12m", "bill", "money_12m", "next_visit_on", "next_visit_by"]
+    list_display = ["who", "as_of", "alive", "visits_12m", "bill", "money_12m", "next_visit_on", "next_visit_by"]
     list_select_related = ["patient"]
+
+    @admin.display(description=_("P(alive)"), ordering="p_alive")
+    def alive(self, forecast: Forecast) -> float | str:
+        return gettext("not known: came on one day") if forecast.p_alive is None else forecast.p_alive
 
 
 @admin.register(LtvFit)
 class LtvFitAdmin(FactAdmin):
-    list_display = ["as_of", "visits_method", "money_method", "customers", "repeaters", "payers", "correlation"]
+    list_display = [
+        "as_of", "visits_method", "money_method", "bill_level", "customers", "repeaters", "payers", "correlation",
+    ]  # fmt: skip
     patient_path = ""
 
 

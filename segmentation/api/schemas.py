@@ -51,7 +51,8 @@ class Value(BaseModel):
     """Money in ₽. historic: paid in all. formula: average bill × frequency × lifetime.
 
     The others are the forecast, null for whoever has none: money within 3, 12 and 36 months, the probability 0..1 that
-    the patient has not left for good, days with a visit within 12 months, the day the next one is expected on.
+    the patient has not left for good (null also for who came on one day: not known), days with a visit within 12
+    months, the day the next one is expected on.
     """
 
     historic: float

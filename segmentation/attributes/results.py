@@ -22,8 +22,8 @@ def _share() -> Attribute:
 def _alive() -> Attribute:
     return number(
         "p_alive", "visits", _("Probability to be still with us"), f"round(({F}p_alive * 100)::numeric, 6)",
-        table=FORECAST, unit="%", most=100, whole=False, nullable=True, missing=_("no forecast"),
-        help=_("Probability that the patient has not left for good: P(alive)."),
+        table=FORECAST, unit="%", most=100, whole=False, nullable=True, missing=_("came on one day, or no forecast"),
+        help=_("Probability that the patient has not left for good: P(alive). Not known of who came on one day."),
     )  # fmt: skip
 
 

@@ -119,8 +119,8 @@ _STATIC: tuple[Feature, ...] = (
         _("Share of the messages that were sent after which a visit came about. Unknown without messages."), "share",
     ),
     Feature(
-        "p_alive", "forecast", _("P(alive)"), _("Probability that the patient has not left for good."),
-        "share",
+        "p_alive", "forecast", _("P(alive)"),
+        _("Probability that the patient has not left for good. Unknown of who came on one day."), "share",
     ),
     Feature(
         "money_12m", "forecast", _("expected in 12 months"),

@@ -9,6 +9,7 @@ class LtvFit(models.Model):
 
     `visits_params`: r, alpha, a, b, with time in weeks. `money_params`: p, q, gamma, money in ₽. Where a method is
     `formula` the model could not be fitted, `*_reason` says why in a code, and nobody gets a number from it.
+    `bill_level` takes bills to the prices of the last 365 days (scoring/ltv/level.py); null without a bill's model.
     """
 
     class Method(models.TextChoices):
@@ -25,6 +26,10 @@ class LtvFit(models.Model):
     money_reason = models.CharField(max_length=30, blank=True)
     money_params = models.JSONField(_("parameters of the bill"), default=dict)
     money_log_likelihood = models.FloatField(_("log-likelihood of the bill"), null=True)
+    bill_level = models.FloatField(
+        _("level of bills"), null=True,
+        help_text=_("What was paid within 365 days ÷ what the model of the bill says of the same days."),
+    )  # fmt: skip
     customers = models.PositiveIntegerField(_("patients with a visit"), default=0)
     repeaters = models.PositiveIntegerField(_("patients who came again"), default=0)
     payers = models.PositiveIntegerField(_("patients who paid"), default=0)

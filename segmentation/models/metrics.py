@@ -171,8 +171,9 @@ class Forecast(models.Model):
 
     Written for those who have come at least once, while the models could be fitted (`LtvFit`); a row that is not there
     was not computed. `as_of` is the day the numbers were computed for: everybody's on the day of a new fit, in between
-    only those for whom something has changed. Horizons are 91, 365 and 1 096 days after `as_of`; money in ₽ of today.
-    Derived like Metrics; formulas and sources in docs/ltv.md.
+    only those for whom something has changed. Horizons are 91, 365 and 1 096 days after `as_of`; money in ₽ of today's
+    prices, which are those of the last 365 days (`LtvFit.bill_level`). `p_alive` is null for one day with a visit: the
+    model has nobody leave before the second, whatever the silence. Derived like Metrics; formulas in docs/metrics.md.
     """
 
     class NextBy(models.TextChoices):
@@ -185,8 +186,11 @@ class Forecast(models.Model):
     )
     as_of = models.DateField(_("computed for"))
     p_alive = models.FloatField(
-        _("P(alive)"), help_text=_("Probability that the patient has not left the clinic for good, 0 to 1.")
-    )
+        _("P(alive)"), null=True,
+        help_text=_(
+            "Probability that the patient has not left the clinic for good, 0 to 1; not known of who came on one day."
+        ),
+    )  # fmt: skip
     visits_3m = models.FloatField(_("visits expected in 3 months"))
     visits_12m = models.FloatField(_("visits expected in 12 months"))
     visits_36m = models.FloatField(_("visits expected in 36 months"))

@@ -29,8 +29,7 @@ _PARTS = """
 SELECT CASE WHEN grouping(tier) = 0 THEN 'tier' WHEN grouping(channel) = 0 THEN 'channel'
             WHEN grouping(service) = 0 THEN 'service' ELSE 'all' END AS part,
        coalesce(tier, channel, service), count(*), sum(money), sum(money_365), avg(ltv), count(money_12m),
-       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive) FILTER (WHERE visit_days > 1),
-       count(p_alive) FILTER (WHERE visit_days > 1)
+       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive), count(p_alive)
 FROM worth_who GROUP BY GROUPING SETS ((), (tier), (channel), (service))
 """
 # Hundredths of the patients, those of whom most is expected (or who paid most) first.
@@ -49,7 +48,7 @@ WHERE next_visit_on > %(as_of)s AND next_visit_on <= %(as_of)s::date + %(soon)s 
 @dataclass
 class PartWorth:
     """Patients with a visit; money in ₽. `foreseen`: of how many the money is forecast. `alive`: Σ P(alive) of the
-    `came_again`, who came on two days or more: of the others the model says nothing but 1."""
+    `came_again`, who came on two days or more: of the others it is not known."""
 
     patients: int
     money: float

@@ -170,7 +170,7 @@ class RandomClinic:
             )  # fmt: skip
         if self.chance(0.85):
             Forecast.objects.create(
-                patient=patient, as_of=self.as_of, p_alive=self.rng.choice((0.0, 0.1 + 0.2, 0.3, 1.0)),
+                patient=patient, as_of=self.as_of, p_alive=self.maybe((0.0, 0.1 + 0.2, 0.3, 1.0)),
                 visits_3m=0, visits_12m=self.rng.choice((0.0, 0.1 + 0.2, 1.0, 3.0)), visits_36m=0,
                 money_12m=self.maybe((0, "99.99", 1000)), next_visit_on=self.maybe([self.day(1)]),
             )  # fmt: skip

@@ -115,6 +115,9 @@ def test_profile_tells_scores_metrics_value_segments_and_tags(api: Api) -> None:
     assert told["metrics"]["main_service"] == "botox"
     assert told["metrics"]["last_visit_on"] == "2026-02-14"
     assert told["metrics"]["first_doctor"] is None
+    Forecast.objects.update(p_alive=None)  # who came on one day
+    told = api.get("/api/v1/patients/p1/profile")
+    assert (told["ltv"]["p_alive"], told["ltv"]["expected_visits_12m"]) == (None, 3.1)
 
 
 def test_patient_who_has_met_no_night_yet_has_an_empty_profile(api: Api) -> None:

@@ -39,6 +39,14 @@ def test_a_week_of_forecasts() -> None:
     fit = LtvFit.objects.get()
     assert (fit.as_of, fit.visits_method, fit.money_method) == (AS_OF, "ml", "ml")
     assert fit.repeaters < fit.customers == came.count() >= fit.payers
+    assert 0.9 < (fit.bill_level or 0) < 1.2
+    # Of who came on one day nobody can say whether they are still there; of everybody else the model does.
+    told = Forecast.objects.exclude(p_alive=None).values("patient_id")
+    assert (
+        set(Metrics.objects.filter(visit_days__gt=1).values_list("patient_id", flat=True))
+        == {row["patient_id"] for row in told}
+        != set(came.values_list("pk", flat=True))
+    )
     first, calibration = written(), rows(Calibration)
 
     # The same night again finds nothing to write; a row that is missing is found.
@@ -62,7 +70,7 @@ def test_a_week_of_forecasts() -> None:
     assert back.pk in changed and count == len(changed) + 1 < 150
     assert not Forecast.objects.filter(patient_id=gone.pk).exists()
     fresh = Forecast.objects.get(patient=back)
-    assert fresh.p_alive > lost.p_alive or lost.p_alive > 0.9
+    assert lost.p_alive and fresh.p_alive and (fresh.p_alive > lost.p_alive or lost.p_alive > 0.9)
     assert float(fresh.money_12m or 0) == pytest.approx(float(fresh.bill or 0) * fresh.visits_12m, abs=0.2)
 
     # Six days later the fit still holds, on the seventh day there is a new one, for everybody.

@@ -8,6 +8,7 @@ from scipy.special import gammaln
 
 from segmentation.scoring.ltv import gamma_gamma
 from segmentation.scoring.ltv.gamma_gamma import Params
+from segmentation.scoring.ltv.level import FEWEST, bill_level
 
 TRUTH = Params(p=4.0, q=3.5, gamma=5000.0)
 
@@ -119,3 +120,17 @@ def test_odd_money_gives_a_sober_number_or_none(mean: np.ndarray) -> None:
 def test_what_is_no_payment_is_refused(mean: list[float]) -> None:
     with pytest.raises(ValueError, match=r"count|paid"):
         gamma_gamma.fit([1, 2], mean)
+
+
+def test_the_level_of_bills_by_hand() -> None:
+    """60 patients paid 1 100 ₽ on one day where 1 000 was expected, 40 paid 7 200 on three days of 2 000 each, 10 came
+    and paid nothing of 500, one was refunded 500, one who did not come paid 9 999:
+    (66 000 + 288 000 − 500) ÷ (60 000 + 240 000 + 5 000 + 1 000) = 353 500 ÷ 306 000."""
+    parts = [(60, 1.0, 1_100.0, 1_000.0), (40, 3.0, 7_200.0, 2_000.0), (10, 1.0, 0.0, 500.0), (1, 2.0, -500.0, 500.0),
+             (1, 0.0, 9_999.0, 700.0)]  # fmt: skip
+    days, money, bill = np.concatenate([np.tile(row, (n, 1)) for n, *row in parts]).T
+    assert bill_level(days, money, bill) == pytest.approx(353_500 / 306_000)
+    assert bill_level(days[1:], money[1:], bill[1:]) == 1  # 99 payers
+    assert bill_level(days, 5 * money, bill) == 2 and bill_level(days, money / 5, bill) == 0.5
+    assert bill_level(days, money, 0 * bill) == 1 and bill_level(*np.empty((3, 0))) == 1
+    assert FEWEST == 100

@@ -18,6 +18,7 @@ from patients.models import AcquisitionChannel, ChannelSpend
 from segmentation.models import Calibration, Forecast, LtvFit
 from segmentation.reports.ltv import channels as by_channel
 from segmentation.selectors.acquisition import acquisition_of
+from segmentation.selectors.worth import worth
 from tests.segmentation.clinic import Clinic
 from tests.segmentation.nights import night
 from tests.segmentation.pages import AS_OF, VIEW, Base, reader
@@ -94,16 +95,22 @@ def test_without_a_forecast_the_formula_and_the_reason_are_shown(base: Base) -> 
 
 
 def test_the_forecast_of_the_base_is_summed(base: Base) -> None:
-    base.night(AS_OF, patients=2)
+    base.night(AS_OF, patients=3)
     for expected in (1_000, 3_000):
         patient = base.patient(ltv=10, metrics={"visit_days": 2, "visits": 2, "money": 500, "money_365": 200})
         Forecast.objects.create(
             patient=patient, as_of=AS_OF, p_alive=0.5, visits_3m=1, visits_12m=4, visits_36m=9, bill=250,
             money_3m=250, money_12m=expected, money_36m=3 * expected, next_visit_on=AS_OF + DAY, next_visit_by="due",
         )  # fmt: skip
+    once = base.patient(ltv=10, metrics={"visit_days": 1, "visits": 1, "money": 500})
+    Forecast.objects.create(
+        patient=once, as_of=AS_OF, p_alive=None, visits_3m=0, visits_12m=0, visits_36m=0, money_12m=0, bill=250
+    )
+    whole = worth(AS_OF).all
+    assert whole is not None and (whole.patients, whole.alive, whole.came_again) == (3, 1.0, 2)
     page = body(reader(VIEW[0]), "/segments/ltv/", wait="1")
     said = page.replace("\u202f", "").replace("\xa0", " ")
-    assert "expected to pay 4000 ₽" in said and "they paid 400 ₽" in said and "2 patients" in said
+    assert "expected to pay 4000 ₽" in said and "they paid 400 ₽" in said and "of 2 patients" in said
     assert 'href="/patients/' not in page.split('id="figures"')[1]  # names only for those who may see patients
 
 
@@ -191,6 +198,8 @@ def test_the_demo_clinic_tells_its_stories() -> None:
     assert patient is not None
     card = body(owner, f"/patients/{patient.patient_id}/")
     assert "worth-figures" in card
+    once = Forecast.objects.filter(p_alive=None).earliest("patient_id")
+    assert "<b>—</b><small>" in body(owner, f"/patients/{once.patient_id}/")
 
 
 def _is_a_table(client: Client, url: str, key: str) -> None:

@@ -187,6 +187,12 @@ def parameters(fit: LtvFit) -> list[Said]:
             means = _("Bills differ so much that the model has no mean for all; every patient's own counts.")
         values = (wording.number(money["p"], 2), wording.number(money["q"], 2), wording.number(money["gamma"]))
         said.append(Said("p, q, γ", "; ".join(values), means))
+    if fit.bill_level is not None:
+        means = _(
+            "What was paid within the last 365 days, compared with the mean bills of the patients’ whole past: every "
+            "expected bill is multiplied by it, so that rising prices count."
+        )
+        said.append(Said(_("level of bills"), f"× {wording.number(fit.bill_level, 3)}", means))
     return said
 
 

@@ -9,7 +9,8 @@
     by_week    [{week, expected, actual}]: visit days since the split, cumulative
 
 A visit is a day with a completed visit; money is paid money minus refunds. Only patients who had come by the day of the
-split are compared. Facts count as they are known now: what was posted late is taken as if it had been known then.
+split are compared, in bills of the level (scoring/ltv/level.py) of that day. Facts count as they are known now: what was
+posted late is taken as if it had been known then.
 """
 
 import datetime
@@ -22,7 +23,7 @@ from django.db import connection
 
 from segmentation.frames import COUNT, DAY, ID, MONEY, day_number, read_frame
 from segmentation.models import Calibration, LtvFit
-from segmentation.scoring.ltv import bg_nbd, gamma_gamma
+from segmentation.scoring.ltv import bg_nbd, gamma_gamma, level
 from segmentation.services.forecasts.histories import DAYS_IN_WEEK, Floats, payments_of, visits_of
 from segmentation.services.forecasts.predicting import LARGEST
 from segmentation.services.night import Night
@@ -43,18 +44,22 @@ JOIN segmentation_metrics AS kept ON kept.patient_id = COALESCE(card.merged_into
 WHERE visit.deleted_at IS NULL AND visit.status = 'completed' AND visit.starts_on <= %(as_of)s::date
 """
 _PAID = "CASE WHEN payment.kind = 'refund' THEN -payment.amount ELSE payment.amount END"
+_LATELY = "{0} > %(split)s::date - 365 AND {0} <= %(split)s::date"
 _KNOWN = f"""
 CREATE TEMPORARY TABLE night_split ON COMMIT DROP AS
-SELECT visits.*, COALESCE(paid.money, 0) AS money, COALESCE(paid.money_after, 0) AS money_after
+SELECT visits.*, COALESCE(paid.money, 0) AS money, COALESCE(paid.money_365, 0) AS money_365,
+    COALESCE(paid.money_after, 0) AS money_after
 FROM (
     SELECT patient_id, min(day) AS first_visit_on, max(day) FILTER (WHERE day <= %(split)s::date) AS last_visit_on,
         (count(*) FILTER (WHERE day <= %(split)s::date))::int AS visit_days,
+        (count(*) FILTER (WHERE {_LATELY.format("day")}))::int AS days_365,
         (count(*) FILTER (WHERE day > %(split)s::date))::int AS days_after
     FROM night_days_of_visits GROUP BY patient_id HAVING min(day) <= %(split)s::date
 ) AS visits
 LEFT JOIN (
     SELECT COALESCE(card.merged_into_id, card.id) AS patient_id,
         sum({_PAID}) FILTER (WHERE payment.paid_on <= %(split)s::date) AS money,
+        sum({_PAID}) FILTER (WHERE {_LATELY.format("payment.paid_on")}) AS money_365,
         sum({_PAID}) FILTER (WHERE payment.paid_on > %(split)s::date) AS money_after
     FROM patients_payment AS payment JOIN patients_patient AS card ON card.id = payment.patient_id
     WHERE payment.deleted_at IS NULL AND payment.paid_on <= %(as_of)s::date
@@ -62,8 +67,8 @@ LEFT JOIN (
 ) AS paid ON paid.patient_id = visits.patient_id
 """
 _SPLIT = {
-    "patient_id": ID, "first_visit_on": DAY, "last_visit_on": DAY, "visit_days": COUNT, "days_after": COUNT,
-    "money": MONEY, "money_after": MONEY,
+    "patient_id": ID, "first_visit_on": DAY, "last_visit_on": DAY, "visit_days": COUNT, "days_365": COUNT,
+    "days_after": COUNT, "money": MONEY, "money_365": MONEY, "money_after": MONEY,
 }  # fmt: skip
 _BY_DAY = """
 SELECT (days.day - %(split)s::date)::int, count(*)
@@ -125,7 +130,10 @@ def _compare(known: pd.DataFrame, split: int, horizon: int, by_day: Floats) -> d
     if fit.params is None:
         return found
     expected = bg_nbd.expected(fit.params, *visits, horizon / DAYS_IN_WEEK)
-    bills = gamma_gamma.expected_mean(bill.params, *payments) if bill.params else np.full(len(known), np.nan)
+    bills = np.full(len(known), np.nan)
+    if bill.params:
+        bills = gamma_gamma.expected_mean(bill.params, *payments)
+        bills *= level.bill_level(known["days_365"].to_numpy(), known["money_365"].to_numpy(), bills)
     compared = Compared(
         visits.x, expected, known["days_after"].to_numpy(dtype=np.float64), np.clip(expected * bills, 0, LARGEST),
         known["money_after"].to_numpy(dtype=np.float64),

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from segmentation.frames import day_number, read_frame
+from segmentation.frames import MONEY, day_number, read_frame
 from segmentation.models import LtvFit, Metrics
-from segmentation.scoring.ltv import bg_nbd, gamma_gamma
+from segmentation.scoring.ltv import bg_nbd, gamma_gamma, level
 from segmentation.services.fitting import GROWTH
-from segmentation.services.forecasts.histories import COLUMNS, METRICS, Payments, payments_of, visits_of
+from segmentation.services.forecasts.histories import COLUMNS, METRICS, Payments, days_lately, payments_of, visits_of
 from segmentation.services.night import Night
 
 EVERY_DAYS = 7
@@ -44,16 +44,23 @@ def _holds(last: LtvFit, as_of: datetime.date) -> bool:
 
 def _fit(night: Night) -> dict[str, Any]:
     names = ("patient_id", "first_visit_on", "last_visit_on", "visit_days", "money")
-    known = read_frame(METRICS, {name: COLUMNS[name] for name in names}, where="visit_days > 0")
-    payments = payments_of(known).paid()
+    columns = {name: COLUMNS[name] for name in names} | {"money_365": MONEY}
+    known = read_frame(METRICS, columns, where="visit_days > 0")
+    everybody = payments_of(known)
+    payments = everybody.paid()
     visits = bg_nbd.fit(*visits_of(known, day_number(night.as_of)))
     bill = gamma_gamma.fit(*payments)
+    bill_level = None
+    if bill.params:
+        days, money = days_lately(known["patient_id"].to_numpy(), night.as_of), known["money_365"].to_numpy()
+        bill_level = level.bill_level(days, money, gamma_gamma.expected_mean(bill.params, *everybody))
     return {
         "visits_method": visits.method, "visits_reason": visits.reason,
         "visits_params": asdict(visits.params) if visits.params else {},
         "visits_log_likelihood": visits.log_likelihood,
         "money_method": bill.method, "money_reason": bill.reason,
         "money_params": asdict(bill.params) if bill.params else {}, "money_log_likelihood": bill.log_likelihood,
+        "bill_level": bill_level,
         "customers": visits.customers, "repeaters": visits.repeaters, "payers": len(payments.days),
         "correlation": correlation(payments),
     }  # fmt: skip

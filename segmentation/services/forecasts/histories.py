@@ -1,12 +1,16 @@
-"""What the models are told of a patient: repeat visit days, weeks, payments. Read from Metrics as they are."""
+"""What the models are told of a patient: repeat visit days, weeks, payments. Read from Metrics as they are, but for
+the days with a visit within a year, which only the visits know."""
 
+import datetime
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from segmentation.frames import COUNT, DAY, ID, MONEY, Wire
+from segmentation.frames import COUNT, DAY, ID, MONEY, Wire, read_query
+from segmentation.scoring.ltv import level
+from segmentation.services.divided import Ids, spread
 
 Floats = NDArray[np.float64]
 METRICS = "segmentation_metrics"
@@ -17,6 +21,14 @@ COLUMNS: dict[str, Wire] = {
     "visit_days": COUNT,
     "money": MONEY,
 }
+
+_DAYS_LATELY = """
+SELECT COALESCE(card.merged_into_id, card.id) AS patient_id, count(DISTINCT visit.starts_on)::int AS days
+FROM patients_visit AS visit JOIN patients_patient AS card ON card.id = visit.patient_id
+WHERE visit.deleted_at IS NULL AND visit.status = 'completed'
+    AND visit.starts_on > %(as_of)s::date - %(year)s AND visit.starts_on <= %(as_of)s::date
+GROUP BY 1
+"""
 
 
 class Visits(NamedTuple):
@@ -56,3 +68,10 @@ def payments_of(known: pd.DataFrame) -> Payments:
     money = known["money"].to_numpy(dtype=np.float64)
     days = known["visit_days"].to_numpy(dtype=np.float64)
     return Payments(np.where(money > 0, days, 0.0), np.where(money > 0, money / days, 0.0))
+
+
+def days_lately(patients: Ids, as_of: datetime.date) -> Floats:
+    """Days with a visit within the 365 days up to `as_of`, along the sorted ids of `patients`."""
+    found = read_query(_DAYS_LATELY, {"patient_id": ID, "days": COUNT}, {"as_of": as_of, "year": level.DAYS})
+    days = found["days"].to_numpy(dtype=np.float64)
+    return np.asarray(spread(patients, found["patient_id"].to_numpy(), days, 0.0), dtype=np.float64)

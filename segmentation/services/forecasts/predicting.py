@@ -21,18 +21,21 @@ def predict(fit: LtvFit, known: pd.DataFrame, days: Floats) -> pd.DataFrame:
     params = visits_model(fit)
     assert params is not None, "without a model of visits nothing is predicted"
     visits, payments, bills = visits_of(known, days), payments_of(known), bill_model(fit)
+    p_alive = bg_nbd.p_alive(params, *visits)
     rows = {
         "patient_id": known["patient_id"].to_numpy(),
         "as_of": dates(days),
-        "p_alive": bg_nbd.p_alive(params, *visits),
+        # Nobody leaves before the first repeat visit, says the model: of who came once its 1 is no knowledge.
+        "p_alive": np.where(visits.x > 0, p_alive, np.nan),
     }
     expected = {name: bg_nbd.expected(params, *visits, length / DAYS_IN_WEEK) for name, length in HORIZONS.items()}
     bill = gamma_gamma.expected_mean(bills, *payments) if bills else np.full(len(known), np.nan)
+    bill = bill * (1.0 if fit.bill_level is None else fit.bill_level)
     rows |= {f"visits_{name}": number for name, number in expected.items()}
     rows["bill"] = money(bill)
     rows |= {f"money_{name}": money(number * bill) for name, number in expected.items()}
     to_next = bg_nbd.days_to_next(params, visits.x, visits.t)
-    rows["next_visit_on"], rows["next_visit_by"] = next_visit(known, days, rows["p_alive"], to_next)
+    rows["next_visit_on"], rows["next_visit_by"] = next_visit(known, days, p_alive, to_next)
     return pd.DataFrame(rows)
 
 
@@ -40,7 +43,8 @@ def next_visit(
     known: pd.DataFrame, days: Floats, p_alive: Floats, to_next: Floats
 ) -> tuple[NDArray[np.datetime64], NDArray[np.str_]]:
     """The appointment; without one the day something is due; without it the middle of the wait of one who has probably
-    not left: as likely before it as after it. Nothing further away than the forecast looks."""
+    not left: as likely before it as after it. Nothing further away than the forecast looks. `p_alive` is that of the
+    model, 1 for who came once: the middle of their wait is that of patients of whom nobody can be told to have left."""
     booked = known["next_visit_on"].to_numpy(dtype=np.float64)
     due = known["due_on"].to_numpy(dtype=np.float64)
     own = np.where((p_alive >= LIKELY_ALIVE) & (to_next <= FURTHEST_DAYS), days + np.ceil(to_next), np.nan)
