@@ -91,6 +91,7 @@ def test_silent_and_rarer_before_that_have_both_causes_the_larger_first() -> Non
         {"money": 45_000},  # nothing paid before it
         {"last_visit_on": TODAY - 366},  # gone, not falling
         {"p_alive": np.nan, "visits_12m": np.nan, "bill": np.nan},  # no forecast
+        {"p_alive": np.nan},  # nothing is known of the silence
         {"bill": np.nan},  # no model of the bill
     ],
 )

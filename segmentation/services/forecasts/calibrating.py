@@ -9,8 +9,8 @@
     by_week    [{week, expected, actual}]: visit days since the split, cumulative
 
 A visit is a day with a completed visit; money is paid money minus refunds. Only patients who had come by the day of the
-split are compared, in bills of the level (scoring/ltv/level.py) of that day. Facts count as they are known now: what was
-posted late is taken as if it had been known then.
+split are compared, in bills of the level (scoring/ltv/level.py) of that day. Facts count as they are known now: what
+was posted late is taken as if it had been known then.
 """
 
 import datetime
