@@ -107,7 +107,7 @@ def messages(request: HttpRequest, pk: int) -> HttpResponse:
 def _rhythms(patient: Patient) -> list[dict[str, Any]]:
     """The services the patient uses, each with the day it is due and where that day comes from."""
     used = ServiceRhythm.objects.filter(patient=patient).select_related("service").order_by("-last_on")[:30]
-    return [{"rhythm": due.rhythm, "due": due, "whence": _whence(due)} for due in due_dates(patient, used)]
+    return [{"rhythm": due.rhythm, "due": due, "whence": _whence(due)} for due in due_dates(patient, list(used))]
 
 
 def _whence(due: DueDate) -> str:

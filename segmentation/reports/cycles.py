@@ -36,8 +36,10 @@ def verdict(row: Row) -> str:
         return _("set; too few have come again to learn one")
     if row.unused:
         return str(UNUSED[row.unused])
+    if difference is None and row.counts:
+        return _("none is set: due dates follow the learned one")
     if difference is None:
-        return _("none is set: due dates follow the learned one") if row.counts else _("not used: learning is switched off")
+        return _("not used: learning is switched off")
     if not row.differs:
         return _("as set")
     if difference > 0:
