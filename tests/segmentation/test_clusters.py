@@ -16,7 +16,7 @@ from segmentation.reports.cluster_errors import refusal
 from segmentation.selectors import clusters as reading
 from segmentation.selectors import overview
 from segmentation.selectors.directory import segment_options
-from segmentation.services import own
+from segmentation.services import memberships, own
 from segmentation.services.clusters import features, requesting, searching
 from segmentation.services.clusters.requesting import Persona, Wish
 from tests.segmentation.clinic import Clinic, noon
@@ -293,6 +293,38 @@ def test_two_workers_are_never_at_one_search(clinic: Clinic) -> None:
     other.close()  # as the server does for a process that died
     fit.refresh_from_db()
     assert fit.state == "waiting"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_search_that_waits_for_a_night_does_not_hold_it_up(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A night refers to the clustering whose members it writes; the search waits for it with the clustering in hand."""
+    kinds = plant(clinic)
+    night(FIRST)
+    segmentation, _fit = found()
+    fit = requesting.request(segmentation)
+    other = connection.copy()
+    other.cursor().execute(f"BEGIN; LOCK TABLE {memberships.MEMBERSHIPS} IN SHARE ROW EXCLUSIVE MODE")
+    other.cursor().execute(
+        "INSERT INTO segmentation_membership (patient_id, segmentation_id, segment_id, entered_on, left_on) "
+        "SELECT patient_id, segmentation_id, segment_id, entered_on - 2, entered_on - 1 FROM segmentation_membership "
+        "WHERE segmentation_id = %s LIMIT 1",
+        [segmentation.pk],
+    )
+    ended: list[bool] = []
+    alone = searching.last_night_alone
+
+    def after_the_night() -> dt.date:
+        if not ended:  # it ends while the search has the clustering in hand
+            other.cursor().execute("SET LOCAL lock_timeout = '2s'; SET CONSTRAINTS ALL IMMEDIATE; COMMIT")
+            ended.append(True)
+        return alone()
+
+    monkeypatch.setattr(searching, "last_night_alone", after_the_night)
+    assert searching.run(fit.pk, timezone.now())
+    other.close()
+    fit.refresh_from_db()
+    assert ended and (fit.state, fit.error) == ("done", "")
+    assert all(len(one) == 1 for one in where(kinds))
 
 
 def test_bad_choices_are_answered_in_words(clinic: Clinic) -> None:

@@ -89,6 +89,28 @@ def test_a_week_of_forecasts() -> None:
     assert Forecast.objects.filter(as_of=AS_OF).count() > 300
 
 
+def test_a_night_gone_back_to_forecasts_from_what_is_known_now() -> None:
+    """Facts that came late, of the very day of a forecast; and no row is of a day to come."""
+    demo.seed(patients=400, years=2, seed=4, as_of=AS_OF)
+    paid, booked = Patient.objects.filter(metrics=None, visits__status="completed").distinct().order_by("pk")[:2]
+    clinic, days = Clinic(), [AS_OF + number * DAY for number in range(4)]
+    clinic.payment(paid, days[1], 1000)
+    for day in days:
+        if day == days[3]:
+            clinic.visit(booked, AS_OF + 60 * DAY, status="booked")
+        night(day)
+    before = Forecast.objects.get(pk=paid.pk)
+    assert before.as_of == Metrics.objects.get(pk=paid.pk).as_of == days[1]
+    assert Metrics.objects.get(pk=booked.pk).as_of == days[3]
+
+    clinic.payment(paid, days[1], 500_000)
+    night(days[2], allow_rewind=True)
+    after = Forecast.objects.get(pk=paid.pk)
+    assert (after.bill or 0) > 2 * (before.bill or 0)
+    assert not Metrics.objects.filter(as_of__gt=days[2]).exists()
+    assert not Forecast.objects.filter(as_of__gt=days[2]).exists()
+
+
 def test_calibration_of_the_demo_clinic_holds() -> None:
     """Half a year told beforehand: visits and money within a fifth, the best tenth by far the best."""
     demo.seed(patients=1500, years=4, seed=7, as_of=AS_OF)

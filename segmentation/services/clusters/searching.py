@@ -216,7 +216,8 @@ def _put_in_place(
     while True:
         try:
             with transaction.atomic():
-                segmentation = Segmentation.objects.select_for_update().get(pk=fit.segmentation_id)
+                # Not the key: a night refers to this row when it ends, and what is waited for here is its end.
+                segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=fit.segmentation_id)
                 if not segmentation.active:
                     raise GoneError
                 night = last_night_alone()

@@ -2,7 +2,8 @@
 
 A row of Forecast is a function of the patient's Metrics and of the fit in force: it is computed for the later of the
 day of the fit and the day on which the metrics last changed. So an ordinary night writes the rows of patients for whom
-something happened, a night run again finds nothing to change, and a row that is missing is found and written.
+something happened, a night run again finds nothing to change, and a row that is missing is found and written. A full
+night writes all: one that goes back may have metrics of another content with the day they had before.
 """
 
 import numpy as np
@@ -42,7 +43,7 @@ def refresh(night: Night) -> int:
     if fit.visits_method == LtvFit.Method.FORMULA:
         written = Forecast.objects.all().delete()[0]
     else:
-        written = _everybody(fit) if fresh else _changed(fit, night)
+        written = _everybody(fit) if fresh or night.full else _changed(fit, night)
     calibrating.refresh(night)
     return written
 

@@ -61,8 +61,11 @@ class Table(NamedTuple):
     upsert: str
 
 
-def _table(model: type[Model], source: str, key: list[str], *, fresh: str = "", ignored: tuple[str, ...] = ()) -> Table:
-    """Rows of the query `source` become rows of the model, compared where they are or in the table `fresh`."""
+def _table(
+    model: type[Model], source: str, key: list[str], *, fresh: str = "", ignored: tuple[str, ...] = (), stale: str = ""
+) -> Table:
+    """Rows of the query `source` become rows of the model, compared where they are or in the table `fresh`. Those that
+    are `stale` (OR …) are written even if they are equal in all that is not ignored."""
     table = model._meta.db_table
     columns = [field.column for field in model._meta.concrete_fields if field.column]
     values = [column for column in columns if column not in key]
@@ -77,7 +80,7 @@ def _table(model: type[Model], source: str, key: list[str], *, fresh: str = "", 
         SELECT {", ".join(f"fresh.{column}" for column in columns)} FROM"""
     computed = fresh or source
     upsert = f"""{insert} {computed} AS fresh LEFT JOIN {table} AS stored ON {same}
-        WHERE stored.{key[0]} IS NULL OR ({row("fresh")}) IS DISTINCT FROM ({row("stored")})
+        WHERE stored.{key[0]} IS NULL OR ({row("fresh")}) IS DISTINCT FROM ({row("stored")}) {stale}
         ON CONFLICT ({", ".join(key)}) DO UPDATE SET {", ".join(f"{column} = EXCLUDED.{column}" for column in values)}
     """
     delete = f"""
@@ -104,5 +107,13 @@ ORDER BY indexrelid
 
 TABLES = (
     _table(ServiceRhythm, rhythms.FRESH, ["patient_id", "service_id"]),
-    _table(Metrics, f"({METRICS})", ["patient_id"], fresh="night_metrics", ignored=("as_of",)),
+    # A row of a night that was rewound must not say that it is of a day to come.
+    _table(
+        Metrics,
+        f"({METRICS})",
+        ["patient_id"],
+        fresh="night_metrics",
+        ignored=("as_of",),
+        stale="OR stored.as_of > fresh.as_of",
+    ),
 )
