@@ -112,6 +112,11 @@ class Page:
     missing: list[str] = field(default_factory=list)
     doubts: str = ""
 
+    @property
+    def patients(self) -> int:
+        """In the clusters now; `fit.patients` were there when they were looked for."""
+        return sum(card.part.patients for card in self.cards)
+
     def pictures(self) -> list[Picture]:
         return [picture for picture in (self.map, self.portraits, self.tried_table) if picture]
 

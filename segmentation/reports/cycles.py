@@ -99,6 +99,17 @@ def _figures(row: LearnedCycle | None) -> list[Any]:
     ]  # fmt: skip
 
 
+# So far beyond the third quartile, or beyond what is set, the picture goes: after that the curve is level.
+BEYOND = 2.2
+
+
+def until(points: Sequence[Point], row: LearnedCycle | None, by_hand: int | None) -> int:
+    """The last day of the picture; everything that was watched is in the table."""
+    if not points or row is None:
+        return points[-1].days if points else 0
+    return min(points[-1].days, round(max(row.days_to * BEYOND, (by_hand or 0) * 1.3)))
+
+
 def curve(points: Sequence[Point], row: LearnedCycle | None, by_hand: int | None) -> Picture:
     """How the patients come again, with the band in which the truth lies 95 times in 100."""
     marks = []
@@ -118,7 +129,7 @@ def curve(points: Sequence[Point], row: LearnedCycle | None, by_hand: int | None
         rows=[list(point) for point in points],
         config={
             "kind": "curve", "axis": _("days since the last time"), "name": _("Come again"), "band": _("95 % band"),
-            "points": [list(point) for point in points], "marks": marks,
+            "points": [list(point) for point in points], "marks": marks, "until": until(points, row, by_hand),
         },
         empty=_("The curve appears when enough patients have come again."),
         height=340,

@@ -542,9 +542,10 @@
         }
       }),
       xAxis: {
-        type: "value", min: 0, max: config.points[config.points.length - 1][0], name: config.axis, nameLocation: "middle",
+        type: "value", min: 0, max: config.until, name: config.axis, nameLocation: "middle",
         nameGap: 24, nameTextStyle: { color: look.quiet }, axisLine: { lineStyle: { color: look.line } },
-        axisTick: { show: false }, splitLine: { show: false }, axisLabel: { color: look.quiet, hideOverlap: true }
+        axisTick: { show: false }, splitLine: { show: false },
+        axisLabel: { color: look.quiet, hideOverlap: true, showMaxLabel: false, formatter: function (value) { return written(value); } }
       },
       yAxis: {
         type: "value", min: 0, max: 1, interval: 0.25, splitLine: { lineStyle: { color: look.line } },
@@ -556,10 +557,12 @@
           itemStyle: { color: look.primary }, lineStyle: { color: look.primary, width: 2.25 },
           markLine: {
             symbol: "none", silent: true, data: config.marks.map(function (mark, index) {
-              var tint = mark.second ? look.second : look.ink;
+              var tint = mark.second ? look.second : look.ink, other = config.marks[1 - index];
+              // Two names stand back to back, so that they never lie on each other or on the curve.
+              var before = other && (mark.value < other.value || (mark.value === other.value && !index));
               return {
                 xAxis: mark.value, name: mark.name, lineStyle: { color: tint, type: mark.second ? "dashed" : "solid", width: 1.25 },
-                label: { color: tint, formatter: mark.name, position: index ? "insideEndTop" : "end", fontSize: 12 }
+                label: { color: tint, formatter: mark.name, position: "end", align: other ? (before ? "right" : "left") : "center", fontSize: 12 }
               };
             })
           }
