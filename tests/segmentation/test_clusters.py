@@ -210,6 +210,33 @@ def test_only_members_of_the_base_are_in_clusters_and_an_archived_base_moves_nob
         requesting.request(segmentation)
 
 
+def test_a_base_archived_on_the_day_of_the_search_leaves_everybody_where_they_are(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = plant(clinic)
+    night(FIRST)
+    everybody = [patient.pk for kind in kinds for patient in kind]
+    base = own.save_list("own-aaaaaa", own.Look("Список"), everybody, replace=True)
+    assert own.settle(base)
+    segmentation, _fit = found(Wish(base="own-aaaaaa:members", features=THREE.features, method="kmeans", k=3))
+    placed = where(kinds)
+    read = searching._load
+
+    def archived_meanwhile(fit: ClusterFit) -> searching.Data:
+        data = read(fit)
+        own.archive(base)
+        return data
+
+    fit = requesting.request(segmentation)
+    monkeypatch.setattr(searching, "_load", archived_meanwhile)
+    assert searching.run(fit.pk, timezone.now())
+    fit.refresh_from_db()
+    assert (fit.state, fit.error) == ("failed", "base_gone")
+    for day in (FIRST, FIRST + DAY):
+        night(day)
+        assert where(kinds) == placed
+
+
 def test_own_segments_made_of_clusters_come_after_them_and_rings_are_refused(clinic: Clinic) -> None:
     plant(clinic)
     night(FIRST)

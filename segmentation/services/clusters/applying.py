@@ -53,7 +53,9 @@ def divide(night: Night, segmentation: Segmentation) -> Division | None:
     base = base_in(fit.asked)
     if base is None:
         night.report(f"  {segmentation.code}: its base is gone; nobody moves")
-        return _division(segmentation, segment_ids, codes, held, Outcome(before, lambda rows: [{}] * len(rows)))
+        # Nor do those whom this very night has put there before the base was archived, when it is lived through again.
+        now = load_held(codes, segment_ids).along(night.patients)
+        return _division(segmentation, segment_ids, codes, held, Outcome(now, lambda rows: [{}] * len(rows)))
     outcome = _outcome(night, fit, base, before)
     return _division(segmentation, segment_ids, codes, held, outcome)
 

@@ -220,6 +220,8 @@ def _put_in_place(
                 segmentation = Segmentation.objects.select_for_update(no_key=True).get(pk=fit.segmentation_id)
                 if not segmentation.active:
                     raise GoneError
+                if base_in(fit.asked) is None:  # archived meanwhile: nobody could be put into what was found
+                    raise clusters.Refused("base_gone")
                 night = last_night_alone()
                 codes = _segments(segmentation, followed.old)
                 matching = {
