@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from django.utils import formats, translation
+from django.utils import formats, timezone, translation
 from django.utils.translation import gettext, ngettext, pgettext
 
 Number = int | float | Decimal
@@ -89,13 +89,19 @@ def points(value: float | None, decimals: int = 1) -> str:
 
 def day(value: dt.date | dt.datetime | None) -> str:
     """A date in the reader's language: «5 марта 2026 г.» / «March 5, 2026»."""
-    return DASH if value is None else formats.date_format(value, "DATE_FORMAT")
+    return DASH if value is None else formats.date_format(_here(value), "DATE_FORMAT")
 
 
-def short_day(value: dt.date | None) -> str:
+def _here(value: dt.date | dt.datetime) -> dt.date | dt.datetime:
+    """Of a moment, the day it is in the clinic: Django brings it to local time for filters that ask, not for these."""
+    return timezone.localtime(value) if isinstance(value, dt.datetime) and timezone.is_aware(value) else value
+
+
+def short_day(value: dt.date | dt.datetime | None) -> str:
     """A date for tables: 05.03.2026 in Russian, 2026-03-05 in English."""
     if value is None:
         return DASH
+    value = _here(value)
     return f"{value:%d.%m.%Y}" if translation.get_language() == "ru" else f"{value:%Y-%m-%d}"
 
 

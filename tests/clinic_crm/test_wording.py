@@ -30,6 +30,8 @@ N, T = "\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}"
         (wording.points, -0.0061, None, f"−0.6{N}pp"),
         (wording.signed_share, 0.0212, f"+2,1{N}%", f"+2.1{N}%"),
         (wording.short_day, dt.date(2026, 3, 5), "05.03.2026", "2026-03-05"),
+        (wording.short_day, dt.datetime(2026, 3, 4, 22, 0, tzinfo=dt.UTC), "05.03.2026", "2026-03-05"),
+        (wording.day, dt.datetime(2026, 3, 4, 22, 0, tzinfo=dt.UTC), None, "March 5, 2026"),
         (wording.duration, 59.4, None, "59 s"),
         (wording.duration, 3725, None, "1 h 2 min"),
         (wording.css_percent, 1.7, "100.00%", "100.00%"),
