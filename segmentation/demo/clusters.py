@@ -25,6 +25,9 @@ def stand(as_of: datetime.date, today: datetime.date) -> None:
     """After each night: some months before today the marketer has looked for clusters, once."""
     if today - FOUND_AGO <= as_of < today and not ClusterFit.objects.filter(segmentation__code=CODE).exists():
         prepare()
+        noon = timezone.make_aware(datetime.datetime.combine(as_of, datetime.time(12)))
+        fits = ClusterFit.objects.filter(segmentation__code=CODE)
+        fits.update(created_at=noon, started_at=noon, finished_at=noon, heartbeat_at=noon)
 
 
 def prepare() -> str:
