@@ -67,6 +67,8 @@ class Kind(ABC):
     segments: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]  # the columns of Metrics it reads; visit_days is always there
     forecasts: ClassVar[tuple[str, ...]] = ()  # the columns of Forecast it reads; NaN where there is none
+    # Segments that are a finding in themselves: whoever enters one from nowhere gets a cause as well.
+    told_from_nowhere: ClassVar[tuple[str, ...]] = ()
     form_class: ClassVar[type[forms.Form]]
 
     def clean(self, params: Params) -> Params:

@@ -53,6 +53,7 @@ class Falling(Kind):
         "money_365",
     )  # fmt: skip
     forecasts = ("p_alive", "visits_12m", "bill")
+    told_from_nowhere = ("falling",)
     form_class = FallingForm
     title = pgettext_lazy("kind of segmentation", "Falling value")
 

@@ -51,12 +51,16 @@ def refresh_one(night: Night, division: Division) -> int:
 
 
 def _fill(night: Night, division: Division) -> int:
-    """The first night: everybody enters, from nowhere and for no cause."""
+    """The first night: everybody enters from nowhere."""
     belongs = division.outcome.segments
-    inside = belongs >= 0
+    inside = np.flatnonzero(belongs >= 0)
+    told = _told(division, belongs[inside])
     rows = pd.DataFrame({"patient_id": night.patients[inside], "segment_id": division.id_table()[belongs[inside]]})
     rows["segmentation_id"] = division.segmentation.pk
     rows["entered_on"] = night.as_of.isoformat()
+    if told.any():
+        rows["cause"] = _causes(division, inside, told)
+        rows["money"] = np.where(told, np.round(night.frame["money_365"].to_numpy()[inside], 2), np.nan)
     return copy_frame(MEMBERSHIPS, rows)
 
 
@@ -92,8 +96,7 @@ def _move(night: Night, division: Division) -> int:
             f"""
             INSERT INTO {MEMBERSHIPS} (patient_id, segmentation_id, segment_id, came_from_id, entered_on, cause, money)
             SELECT moved.patient_id, %(segmentation)s, moved.segment_id, held.segment_id, %(day)s,
-                CASE WHEN held.segment_id IS NOT NULL THEN moved.cause END,
-                CASE WHEN held.segment_id IS NOT NULL THEN moved.money END
+                moved.cause, CASE WHEN held.segment_id IS NOT NULL OR moved.cause IS NOT NULL THEN moved.money END
             FROM night_moves moved
             LEFT JOIN {MEMBERSHIPS} held ON {scope} AND held.left_on = %(day)s
             WHERE moved.segment_id IS NOT NULL AND NOT EXISTS (
@@ -116,7 +119,8 @@ def _moves(night: Night, division: Division) -> pd.DataFrame:
     if night.again:  # the cause of a move may have changed though its goal has not
         changed |= np.isin(night.patients, _moved_today(night, division))
     rows = np.flatnonzero(changed)
-    causes = _causes(division, rows, division.before.along(night.patients)[rows] != -1)
+    known = division.before.along(night.patients)[rows] != -1
+    causes = _causes(division, rows, known | _told(division, belongs[rows]))
     moves = pd.DataFrame(
         {
             "patient_id": night.patients[rows],
@@ -129,11 +133,17 @@ def _moves(night: Night, division: Division) -> pd.DataFrame:
     return pd.concat([moves, leavers], ignore_index=True) if len(leavers) else moves
 
 
-def _causes(division: Division, rows: NDArray[np.int64], moved: NDArray[np.bool_]) -> list[str | None]:
-    """Causes as JSON, asked only for those who were somewhere before."""
+def _told(division: Division, belongs: NDArray[np.int8]) -> NDArray[np.bool_]:
+    """Who gets a cause though they come from nowhere: some segments are a finding in themselves."""
+    told = [division.segments.index(code) for code in division.kind.told_from_nowhere]
+    return np.isin(belongs, told)
+
+
+def _causes(division: Division, rows: NDArray[np.int64], asked: NDArray[np.bool_]) -> list[str | None]:
+    """Causes as JSON, only for those asked for: who was somewhere before, and whom `_told` names."""
     texts: list[str | None] = [None] * len(rows)
-    found = division.outcome.causes(rows[moved])
-    for position, cause in zip(np.flatnonzero(moved).tolist(), found, strict=True):
+    found = division.outcome.causes(rows[asked])
+    for position, cause in zip(np.flatnonzero(asked).tolist(), found, strict=True):
         texts[position] = json.dumps(cause)
     return texts
 
@@ -150,7 +160,7 @@ def _moved_today(night: Night, division: Division) -> NDArray[np.int64]:
         MEMBERSHIPS,
         {"patient_id": ID},
         where=f"segmentation_id = {int(division.segmentation.pk)} AND entered_on = '{night.as_of}' "
-        "AND came_from_id IS NOT NULL",
+        "AND (came_from_id IS NOT NULL OR cause IS NOT NULL)",
     )
     return np.asarray(rows["patient_id"].to_numpy())
 

@@ -163,7 +163,8 @@ class Clinic:
                 if was:
                     story[-1][3] = as_of
                 if now:
-                    story.append([now, was, as_of, None, frame[pk]["money_365"] if was else None])
+                    at_stake = was or now == "falling"  # a fall is told of who comes from nowhere too
+                    story.append([now, was, as_of, None, frame[pk]["money_365"] if at_stake else None])
 
 
 def _later(person: Any, as_of: Day) -> bool:

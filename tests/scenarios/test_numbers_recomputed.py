@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models import Q
 
 from patients.models import Feedback, Patient, Payment, Service, Visit
 from segmentation.models import BaseTotal, Forecast, Membership, Metrics, RfmCell, Score, SegmentTotal, ServiceRhythm
@@ -185,9 +186,9 @@ def about(one: Decimal | None, other: Decimal | None) -> bool:
 
 
 def causes_differ(clinic: Clinic, as_of: dt.date) -> list[str]:
-    """Why somebody's value falls or holds again, of those who moved this night."""
+    """Why somebody's value falls or holds again, of those who moved this night or began by falling."""
     moved = Membership.objects.filter(
-        segmentation__code="value_falling", entered_on=as_of, came_from__isnull=False
+        ~Q(came_from=None, segment__code="steady"), segmentation__code="value_falling", entered_on=as_of
     ).values_list("patient_id", "cause")
     return [
         f"cause of {pk}: {cause}, should be {clinic.last[pk].falling}"

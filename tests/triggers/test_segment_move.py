@@ -102,12 +102,13 @@ class TestLeftAnOwnSegment(TestEnteredAnOwnSegment):
         enter(patient, self.segment, day + DAY)
 
 
-def fall(patient: Patient, day: datetime.date, was: int = 80_000) -> None:
+def fall(patient: Patient, day: datetime.date, was: int = 80_000, *, from_nowhere: bool = False) -> None:
     """The night of `day` finds that much less is expected of a patient, who has not paid anything for long."""
     steady, falling = Segment.objects.filter(segmentation__code="value_falling").order_by("-code")
-    enter(patient, steady, day - 90 * DAY)
     cause = {"reasons": ["silent"], "was": was, "expected": 12_000}
-    enter(patient, falling, day, steady, money=0, cause=cause)
+    if not from_nowhere:
+        enter(patient, steady, day - 90 * DAY)
+    enter(patient, falling, day, None if from_nowhere else steady, money=0, cause=cause)
 
 
 class TestFalling(TypeContract):
@@ -263,10 +264,13 @@ def test_a_move_down_may_need_levels_and_money(
     assert len(found(rule(**{"levels": 2, "least_money": 30_000, **params}))) == fits
 
 
+@pytest.mark.parametrize("from_nowhere", [False, True])
 @pytest.mark.parametrize(("was", "least", "fits"), [(30_000, 30_000, 1), (29_999, 30_000, 0), (1, 0, 1)])
-def test_at_stake_is_what_was_brought_before_the_fall(db: None, was: int, least: int, fits: int) -> None:
+def test_at_stake_is_what_was_brought_before_the_fall(
+    db: None, was: int, least: int, fits: int, from_nowhere: bool
+) -> None:
     (patient,) = make_patients(1)
-    fall(patient, FIRST, was)
+    fall(patient, FIRST, was, from_nowhere=from_nowhere)
     one = rule("falling", least_money=least)
     assert len(found(one)) == fits
     with override("en"):

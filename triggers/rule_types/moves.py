@@ -52,7 +52,9 @@ class Moves:
 
     @property
     def arrivals(self) -> bool:
-        return bool(self.into) and not self.out_of and self.direction == Direction.ANY and not self.least_money
+        """Of who comes from nowhere only a cause can say what is at stake."""
+        told = self.before or not self.least_money
+        return bool(self.into) and not self.out_of and self.direction == Direction.ANY and told
 
     @property
     def leavings(self) -> bool:
@@ -106,7 +108,7 @@ class Moves:
         return f"""
             SELECT m.patient_id, {_occasion("m")}, m.entered_on FROM segmentation_membership m
             WHERE m.segment_id IN ({visits.listed(self.into)}) AND {_on_days("m.entered_on")}
-                AND m.came_from_id IS NULL AND m.entered_on > {first_night}
+                AND m.came_from_id IS NULL AND m.entered_on > {first_night} {self._at_stake()}
                 {self._still_there("m", span)} {span.only("m.patient_id")}
         """
 
