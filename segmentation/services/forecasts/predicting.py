@@ -14,6 +14,9 @@ HORIZONS = {"3m": 91, "12m": 365, "36m": 1096}  # days
 FURTHEST_DAYS = max(HORIZONS.values())
 LIKELY_ALIVE = 0.5
 LARGEST = 10.0**15  # sums of a confused source must find room in the column
+# The last digits of a double depend on who is computed together (expectation.py interpolates among many): a night run
+# again must not write them anew.
+DIGITS = 9
 
 
 def predict(fit: LtvFit, known: pd.DataFrame, days: Floats) -> pd.DataFrame:
@@ -26,12 +29,12 @@ def predict(fit: LtvFit, known: pd.DataFrame, days: Floats) -> pd.DataFrame:
         "patient_id": known["patient_id"].to_numpy(),
         "as_of": dates(days),
         # Nobody leaves before the first repeat visit, says the model: of who came once its 1 is no knowledge.
-        "p_alive": np.where(visits.x > 0, p_alive, np.nan),
+        "p_alive": np.where(visits.x > 0, np.round(p_alive, DIGITS), np.nan),
     }
     expected = {name: bg_nbd.expected(params, *visits, length / DAYS_IN_WEEK) for name, length in HORIZONS.items()}
     bill = gamma_gamma.expected_mean(bills, *payments) if bills else np.full(len(known), np.nan)
     bill = bill * (1.0 if fit.bill_level is None else fit.bill_level)
-    rows |= {f"visits_{name}": number for name, number in expected.items()}
+    rows |= {f"visits_{name}": np.round(number, DIGITS) for name, number in expected.items()}
     rows["bill"] = money(bill)
     rows |= {f"money_{name}": money(number * bill) for name, number in expected.items()}
     to_next = bg_nbd.days_to_next(params, visits.x, visits.t)
