@@ -51,7 +51,8 @@ class LtvFit(models.Model):
 class Calibration(models.Model):
     """A forecast made for a day of the past, from what was known then, beside what has happened since.
 
-    `figures` holds the tables behind the page: "deciles", "by_visits", "by_week" (see services/forecasts/calibrating).
+    `figures` holds the tables behind the page: "deciles", "by_visits", "by_week", "by_channel" (see
+    services/forecasts/calibrating).
     """
 
     as_of = models.DateField(_("what has happened until"), unique=True)

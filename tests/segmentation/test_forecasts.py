@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from patients import demo
-from patients.models import Patient
+from patients.models import AcquisitionChannel, Patient
 from segmentation.frames import day_number
 from segmentation.models import BaseTotal, Calibration, Forecast, LtvFit, Membership, Metrics, SegmentTotal
 from segmentation.services import forecasts, metrics
@@ -150,6 +150,14 @@ def test_calibration_of_the_demo_clinic_holds() -> None:
     assert deciles[9]["actual_visits"] > 0.3 * found.actual_visits > 10 * deciles[0]["actual_visits"]
     assert all(row["low"] <= row["actual_visits"] <= row["high"] for row in deciles)
     assert sum(row["actual_money"] for row in deciles) == pytest.approx(float(found.actual_money), abs=1)
+    channels = found.figures["by_channel"]
+    for name, whole in (("patients", found.customers), ("actual_visits", found.actual_visits)):
+        assert sum(row[name] for row in channels) == whole
+    assert sum(row["expected_money"] for row in channels) == pytest.approx(float(found.expected_money or 0), abs=1)
+    assert all(row["money_low"] <= row["actual_money"] <= row["money_high"] for row in channels)
+    coupons = AcquisitionChannel.objects.get(name="Купонный сервис")
+    (theirs,) = (row for row in channels if row["channel"] == coupons.pk)
+    assert theirs["expected_visits"] > theirs["high"]  # the model does not know that they come once
     assert [row["week"] for row in weeks] == list(range(1, 27))
     assert weeks[-1]["actual"] == found.actual_visits and weeks[0]["actual"] > 0
     assert weeks[-1]["expected"] == pytest.approx(found.expected_visits)

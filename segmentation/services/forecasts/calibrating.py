@@ -7,6 +7,10 @@
                95 % interval of the actual visits, by how much they differ between the patients of the part
     by_visits  [{visits_before, patients, expected, actual}]: by repeat visit days before the split, "0" to "7+"
     by_week    [{week, expected, actual}]: visit days since the split, cumulative
+    by_channel [{channel, patients, expected_visits, actual_visits, low, high, expected_money, actual_money, money_low,
+               money_high}]: by acquisition channel (its id; null where not known). The bounds are the 99 % intervals
+               of what happened, by how far it is from the expectation patient by patient: the model does not know
+               channels, so a miss beyond them is the channel's. 99 and not 95, because ten channels are looked at
 
 A visit is a day with a completed visit; money is paid money minus refunds. Only patients who had come by the day of the
 split are compared, in bills of the level (scoring/ltv/level.py) of that day. Facts count as they are known now: what
@@ -20,8 +24,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from django.db import connection
+from numpy.typing import NDArray
 
-from segmentation.frames import COUNT, DAY, ID, MONEY, day_number, read_frame
+from segmentation.frames import COUNT, DAY, ID, MONEY, REFERENCE, day_number, read_frame
 from segmentation.models import Calibration, LtvFit
 from segmentation.scoring.ltv import bg_nbd, gamma_gamma, level
 from segmentation.services.forecasts.histories import DAYS_IN_WEEK, Floats, payments_of, visits_of
@@ -33,6 +38,7 @@ HORIZON_DAYS = 182
 # Two months are compared at least; a shorter time says nothing.
 SHORTEST_DAYS = 56
 NORMAL_95 = 1.959964
+NORMAL_99 = 2.575829
 MOST_VISITS = 7
 
 _DAYS = """
@@ -47,7 +53,7 @@ _PAID = "CASE WHEN payment.kind = 'refund' THEN -payment.amount ELSE payment.amo
 _LATELY = "{0} > %(split)s::date - 365 AND {0} <= %(split)s::date"
 _KNOWN = f"""
 CREATE TEMPORARY TABLE night_split ON COMMIT DROP AS
-SELECT visits.*, COALESCE(paid.money, 0) AS money, COALESCE(paid.money_365, 0) AS money_365,
+SELECT visits.*, kept.channel_id, COALESCE(paid.money, 0) AS money, COALESCE(paid.money_365, 0) AS money_365,
     COALESCE(paid.money_after, 0) AS money_after
 FROM (
     SELECT patient_id, min(day) AS first_visit_on, max(day) FILTER (WHERE day <= %(split)s::date) AS last_visit_on,
@@ -56,6 +62,7 @@ FROM (
         (count(*) FILTER (WHERE day > %(split)s::date))::int AS days_after
     FROM night_days_of_visits GROUP BY patient_id HAVING min(day) <= %(split)s::date
 ) AS visits
+JOIN patients_patient AS kept ON kept.id = visits.patient_id
 LEFT JOIN (
     SELECT COALESCE(card.merged_into_id, card.id) AS patient_id,
         sum({_PAID}) FILTER (WHERE payment.paid_on <= %(split)s::date) AS money,
@@ -68,7 +75,7 @@ LEFT JOIN (
 """
 _SPLIT = {
     "patient_id": ID, "first_visit_on": DAY, "last_visit_on": DAY, "visit_days": COUNT, "days_365": COUNT,
-    "days_after": COUNT, "money": MONEY, "money_365": MONEY, "money_after": MONEY,
+    "days_after": COUNT, "money": MONEY, "money_365": MONEY, "money_after": MONEY, "channel_id": REFERENCE,
 }  # fmt: skip
 _BY_DAY = """
 SELECT (days.day - %(split)s::date)::int, count(*)
@@ -147,6 +154,7 @@ def _compare(known: pd.DataFrame, split: int, horizon: int, by_day: Floats) -> d
         "figures": {
             "deciles": deciles(compared),
             "by_visits": by_visits(compared),
+            "by_channel": by_channel(compared, known["channel_id"].to_numpy()),
             "by_week": [
                 {
                     "week": day // DAYS_IN_WEEK,
@@ -186,6 +194,31 @@ def by_visits(compared: Compared) -> list[dict[str, Any]]:
         }
         for name, rows in groups if rows.any()
     ]  # fmt: skip
+
+
+def by_channel(compared: Compared, channels: NDArray[np.int32]) -> list[dict[str, Any]]:
+    return [_channel(int(pk), channels == pk, compared) for pk in np.unique(channels)]
+
+
+def _channel(pk: int, rows: NDArray[np.bool_], compared: Compared) -> dict[str, Any]:
+    visits, paid = compared.actual[rows], compared.actual_money[rows]
+    expected, money = compared.expected[rows], compared.expected_money[rows]
+    low, high = _chance(visits, expected)
+    found = {
+        "channel": pk or None, "patients": int(rows.sum()), "expected_visits": float(expected.sum()),
+        "actual_visits": int(visits.sum()), "low": low, "high": high, "actual_money": round(float(paid.sum()), 2),
+    }  # fmt: skip
+    if np.isnan(money).any():
+        return found | {"expected_money": None, "money_low": None, "money_high": None}
+    low, high = (round(bound, 2) for bound in _chance(paid, money))
+    return found | {"expected_money": round(float(money.sum()), 2), "money_low": low, "money_high": high}
+
+
+def _chance(actual: Floats, expected: Floats) -> tuple[float, float]:
+    """Between which sums lies what such patients bring 99 times in 100."""
+    total = float(actual.sum())
+    slack = NORMAL_99 * float(np.std(actual - expected)) * len(actual) ** 0.5
+    return max(total - slack, 0.0), total + slack
 
 
 def _correlation(compared: Compared) -> float | None:
