@@ -120,3 +120,41 @@ NOISE: dict[str, Callable[[Rng, int], Matrix]] = {
     "mixed": _mixed,
     "visits": _visits,
 }
+
+
+def levels(rng: Rng, people: int, count: int) -> Matrix:
+    """One category, a column for each of its levels; some are three times as frequent as others."""
+    shares = np.linspace(1, 3, count)
+    return np.eye(count)[rng.choice(count, people, p=shares / shares.sum())]
+
+
+def _sex_and_channel(rng: Rng, people: int) -> tuple[Matrix, list[range]]:
+    return np.column_stack([rng.random(people) < 0.6, levels(rng, people, 10)]), [range(1, 11)]
+
+
+def _bill_discount_channel(rng: Rng, people: int) -> tuple[Matrix, list[range]]:
+    """The bill depends on the first channel; most have no discount."""
+    channel = levels(rng, people, 6)
+    bill = np.exp(8 + 0.5 * channel[:, 0] + 0.6 * rng.normal(size=people))
+    discount = np.where(rng.random(people) < 0.6, 0, rng.random(people) * 0.3)
+    return np.column_stack([bill, discount, channel]), [range(2, 8)]
+
+
+def _one_service_each(rng: Rng, people: int) -> tuple[Matrix, list[range]]:
+    """Those who came once: all the money went to one service; age, and whether it was a weekend."""
+    return np.column_stack([
+        levels(rng, people, 5), rng.integers(18, 80, people), rng.random(people) < 0.3,
+    ]), [range(5)]  # fmt: skip
+
+
+def _largest_levels_only(rng: Rng, people: int) -> tuple[Matrix, list[range]]:
+    """Six of ten channels have a column, beside sex and age."""
+    return np.column_stack([
+        levels(rng, people, 10)[:, 4:], rng.random(people) < 0.6, rng.normal(45, 14, people).round(),
+    ]), [range(6)]  # fmt: skip
+
+
+CATEGORIES: dict[str, Callable[[Rng, int], tuple[Matrix, list[range]]]] = {
+    "sex_and_channel": _sex_and_channel, "bill_discount_channel": _bill_discount_channel,
+    "one_service_each": _one_service_each, "largest_levels_only": _largest_levels_only,
+}  # fmt: skip

@@ -5,11 +5,13 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from segmentation.scoring import clusters
+from segmentation.scoring.clusters.categories import categories_of, weighed
 from segmentation.scoring.clusters.fits import fit_gmm
 from segmentation.scoring.clusters.measures import agreement, separation, silhouette
 from segmentation.scoring.clusters.mixture import floors_of
+from segmentation.scoring.clusters.reference import reference_of
 from segmentation.scoring.clusters.scaling import prepare
-from tests.segmentation.planted import NOISE, PLANTED
+from tests.segmentation.planted import CATEGORIES, NOISE, PLANTED, levels
 
 QUICK = {"ks": (2, 3, 4), "resamples": 3, "references": 4}
 PEOPLE = 300
@@ -21,7 +23,7 @@ def look(matrix, **asked):
 
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_clusters_are_found(name):
-    matrix, truth = PLANTED[name](np.random.default_rng(3), PEOPLE)
+    matrix, truth = PLANTED[name](np.random.default_rng(3), 500)
     found = look(matrix)
     assert (found.outcome, found.k, found.doubts) == ("found", truth.max() + 1, [])
     assert adjusted_rand_score(truth, found.labels) >= 0.9
@@ -46,6 +48,70 @@ def test_one_feature_with_two_humps_is_two_clusters_and_yes_or_no_is_not():
     yes = (rng.random(300) < 0.4).astype(float)
     assert look(np.column_stack([yes, rng.normal(size=300)])).outcome == "none"
     assert look((yes * 10 + rng.normal(size=300))[:, None]).k == 2
+
+
+@pytest.mark.parametrize("name", CATEGORIES)
+def test_categories_are_no_clusters_however_stable(name):
+    for people in (84, 500):
+        matrix, blocks = CATEGORIES[name](np.random.default_rng([people, 1]), people)
+        names = [f"f{i}" for i in range(matrix.shape[1])]
+        found = look(matrix, ks=(2, 5, 10), blocks=[[names[i] for i in block] for block in blocks])
+        assert found.outcome == "none", (people, found.tried)
+
+
+def test_planted_clusters_are_found_beside_a_category_that_says_nothing():
+    for seed in range(2):
+        rng = np.random.default_rng([seed, 2])
+        matrix, truth = PLANTED["unequal"](rng, 800)
+        beside = np.hstack([matrix, levels(rng, 800, 10)])
+        names = [f"f{i}" for i in range(beside.shape[1])]
+        found = look(beside, blocks=[names[matrix.shape[1] :]])
+        assert (found.outcome, found.k, found.doubts) == ("found", 3, [])
+        assert adjusted_rand_score(truth, found.labels) >= 0.9
+
+
+def test_clusters_that_go_with_a_category_are_found_by_their_amounts():
+    rng = np.random.default_rng([1, 3])
+    truth = rng.integers(0, 2, 600)
+    cloud = rng.normal(size=(600, 3)) + 6 * truth[:, None]
+    sex = np.where(rng.random(600) < 0.9, truth, 1 - truth)
+    found = look(np.column_stack([cloud, sex]))
+    assert (found.outcome, found.k) == ("found", 2)
+    assert adjusted_rand_score(truth, found.labels) >= 0.9
+
+
+def test_a_cluster_of_a_few_people_is_doubted():
+    rng = np.random.default_rng(12)
+    truth = (np.arange(400) < 20).astype(int)
+    found = look(rng.normal(size=(400, 2)) + 9 * truth[:, None], k=2)
+    assert min(found.sizes) == 20
+    assert "too_small" in found.doubts
+
+
+def test_categories_are_recognised_and_weigh_as_one_feature():
+    rng = np.random.default_rng(13)
+    one_hot = levels(rng, 400, 4)
+    spread = rng.dirichlet((1, 1, 1), 400)
+    matrix = np.column_stack([rng.normal(size=400), one_hot, spread, rng.integers(0, 3, 400)])
+    names = list("aghijxyzn")
+    blocks = [list("ghij"), list("xyz")]
+    categories = categories_of(matrix, names, blocks)
+    assert categories.tolist() == [False, True, True, True, True, False, False, False, True]
+    spread_out = weighed(prepare(matrix, names), blocks, categories).scaled(matrix).var(axis=0)
+    assert spread_out == pytest.approx([1, *[0.25] * 4, 1, 1, 1, 1], abs=0.05)
+
+
+def test_data_without_structure_keep_categories_whole_and_what_goes_with_them():
+    rng = np.random.default_rng(14)
+    sex = rng.integers(0, 2, 3000)
+    channel = levels(rng, 3000, 4)
+    bill = rng.normal(size=3000) + sex + 2 * channel[:, 0]
+    matrix = np.column_stack([bill, bill + rng.normal(size=3000), sex, channel])
+    mask = np.array([False, False, True, True, True, True, True])
+    drawn = reference_of(matrix, np.ones(matrix.shape, bool), mask, rng).draw(3000, rng)
+    assert (drawn[:, 3:].sum(axis=1) == 1).all()
+    assert np.corrcoef(drawn.T) == pytest.approx(np.corrcoef(matrix.T), abs=0.06)
+    assert drawn.mean(axis=0) == pytest.approx(matrix.mean(axis=0), abs=0.1)
 
 
 def test_rows_in_another_order_and_units_of_another_size_change_nothing():

@@ -13,17 +13,18 @@ and strings, fit for a JSONField.
         for one in a hundred on either side counts too); `all_missing` {"features": [names]}
 
     search(matrix, names, *, methods=METHODS, ks=KS, k=None, resamples=20, references=10, seed=0,
-           report=None) -> Found                                                         # choosing.py
+           report=None, blocks=()) -> Found                                                         # choosing.py
         METHODS = ("kmeans", "gmm"); KS = (2, …, 10). `k`: the number the user insists on (None: chosen by the data).
         `report(percent: int 0..100, stage: str)` is called every now and then, from the calling thread; an exception
         it raises (cancelled) ends the search. Stages, codes: "prepare", "fit", "resample", "reference", "finish".
+        `blocks`: lists of names of columns that stand for one feature together (the channels, the mix of services).
         Raises Refused. The same rows in another order and the same seed give the same clusters.
     Found (dataclass)
         .outcome    "found" | "none"   ("none": labels all −1, model {}; `tried` still tells why)
         .doubts     list of codes, for "none" of the best that was tried; empty when all is well:
                     "not_stable", "like_noise" (silhouette no better than without structure), "no_gap" (no gap between
-                    neighbouring clusters), "too_small" (a cluster of next to nobody). With an insisted-on `k` the
-                    outcome is "found" with whatever doubts there are.
+                    neighbouring clusters), "too_small" (a cluster of fewer than 30 people or 2 %). With an
+                    insisted-on `k` the outcome is "found" with whatever doubts there are.
         .method .k .silhouette .separation .stability (floats; stability: mean adjusted Rand index between resamples)
         .level      stability in a code: "very_stable" ≥ 0.85, "stable" ≥ 0.7, "shaky" ≥ 0.5, "none"
         .labels     int8 for every row of `matrix`, clusters numbered by size, the largest is 0

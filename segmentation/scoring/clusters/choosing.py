@@ -6,7 +6,7 @@ A division holds when
 1. its stability over resamples is at least 0.5, and not below that of data without structure by more than SLACK;
 2. its silhouette is higher than on every set of data without structure, and by LEAST_GAIN than their mean;
 3. even the two clusters that are the least apart have a gap between them: separation ≥ LEAST_SEPARATION;
-4. its smallest cluster holds LEAST_SHARE of the patients.
+4. its smallest cluster holds LEAST_SHARE of the patients, and LEAST_PEOPLE of them.
 
 The score is (silhouette − that of data without structure) × separation × stability. Of those that hold, whose score is
 at least AS_GOOD of the highest and which are very stable (or as stable as the highest), the one with most clusters is
@@ -22,6 +22,7 @@ from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
 from segmentation.scoring.clusters.applying import apply
+from segmentation.scoring.clusters.categories import categories_of, weighed
 from segmentation.scoring.clusters.fits import FITS, Fit
 from segmentation.scoring.clusters.measures import level_of, mean_agreement, separation, silhouette
 from segmentation.scoring.clusters.mixture import floors_of
@@ -34,6 +35,7 @@ KS = tuple(range(2, 11))
 SAMPLE, RESAMPLE, JUDGED = 20_000, 3_000, 1_500
 STARTS, AGAIN = 4, 2  # starts of a fit; of one on a resample or without structure
 LEAST_STABILITY, LEAST_SEPARATION, LEAST_GAIN, SLACK, LEAST_SHARE = 0.5, 0.3, 0.08, 0.1, 0.02
+LEAST_PEOPLE = 30  # so many that a mean, and the answer to a campaign, say something
 AS_GOOD, VERY_STABLE = 0.7, 0.85
 Report = Callable[[int, str], None]
 
@@ -49,6 +51,7 @@ class Tried:
     separation: float
     smallest: float
     bic: float | None
+    people: int = 0
     stability: float = 0.0
     references: list[float] = field(default_factory=list)
     usual_stability: float | None = None
@@ -68,7 +71,7 @@ class Tried:
             "not_stable": self.stability < max(LEAST_STABILITY, usual - SLACK),
             "like_noise": self.silhouette <= to_beat,
             "no_gap": self.separation < LEAST_SEPARATION,
-            "too_small": self.smallest < LEAST_SHARE,
+            "too_small": self.smallest * self.people < max(LEAST_PEOPLE, LEAST_SHARE * self.people),
         }
         return [code for code, doubtful in found.items() if doubtful]
 
@@ -123,6 +126,7 @@ class Progress:
 def search(
     matrix: Matrix, names: Sequence[str], *, methods: Sequence[str] = METHODS, ks: Sequence[int] = KS,
     k: int | None = None, resamples: int = 20, references: int = 10, seed: int = 0, report: Report | None = None,
+    blocks: Sequence[Sequence[str]] = (),
 ) -> Found:  # fmt: skip
     """Look for clusters among the rows of `matrix`. See the package's docstring for what is asked and returned."""
     progress = Progress(report)
@@ -131,14 +135,16 @@ def search(
         raise Refused("too_few", patients=len(matrix), least=LEAST_PATIENTS)
     rows = sample_rows(matrix, SAMPLE, seed)
     sample = np.asarray(matrix[rows], dtype=np.float64)
-    scaling = prepare(sample, names)
+    categories = categories_of(sample, names, blocks)
+    scaling = weighed(prepare(sample, names), blocks, categories)
     # Those with a value drawn in stand in heaps at the limits: they are assigned in the end, but shape no cluster.
     usual = scaling.usual(sample)
     sample = sample[usual] if usual.sum() >= LEAST_PATIENTS // 2 else sample
     z = scaling.scaled(sample)
     # Small numerical kernels: threads would only wait for each other.
     with threadpool_limits(1), config_context(assume_finite=True, skip_parameter_validation=True):
-        space = Space(z, floors_of(z), reference_of(z, np.isfinite(sample), np.random.default_rng([seed, 6])), seed)
+        reference = reference_of(z, np.isfinite(sample), categories, np.random.default_rng([seed, 6]))
+        space = Space(z, floors_of(z), reference, seed, len(matrix))
         tried = _tried(space, methods, ks if k is None else (k,), progress)
         _resample(tried, space, resamples, progress)
         _compare(tried, space, references, progress)
@@ -162,12 +168,16 @@ def search(
 
 @dataclass(frozen=True)
 class Space:
-    """Scaled features of the sample, the variance added to each of them, data like it without structure, the seed."""
+    """Scaled features of the sample, the variance added to each of them, data like it without structure, the seed.
+
+    `people`: how many they all are.
+    """
 
     z: Floats
     floors: Floats
     reference: Reference
     seed: int
+    people: int
 
     def rng(self, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *purpose])
@@ -187,7 +197,7 @@ def _tried(space: Space, methods: Sequence[str], ks: Sequence[int], progress: Pr
         tried.append(Tried(
             method, k, fit, silhouette(judged, space.floors, labels, k), separation(judged, space.floors, labels, k),
             float(np.bincount(fit.predict(space.z), minlength=k).min() / len(space.z)),
-            fit.mixture.bic(len(space.z)) if fit.mixture else None,
+            fit.mixture.bic(len(space.z)) if fit.mixture else None, space.people,
         ))  # fmt: skip
     return tried
 

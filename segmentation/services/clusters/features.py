@@ -90,6 +90,16 @@ def columns_for(base: Base, codes: Sequence[str]) -> list[str]:
     return found
 
 
+def blocks_of(columns: Sequence[str]) -> list[list[str]]:
+    """The columns of every feature that stands for several."""
+    parts = [code.partition(":")[0] for code in columns]
+    return [
+        [code for code, part in zip(columns, parts, strict=True) if part == kind]
+        for kind in dict.fromkeys(parts)
+        if FEATURES[kind].spread
+    ]
+
+
 def load(base: Base, columns: Sequence[str], as_of: date, *, among: Ids | None = None) -> pd.DataFrame:
     """`patient` (int64, sorted) and the columns as float32 of the members, column-major; NaN: not known.
 

@@ -33,7 +33,7 @@ from segmentation.scoring import clusters
 from segmentation.selectors.clusters import in_force
 from segmentation.services import memberships, totals
 from segmentation.services.clusters.applying import base_in
-from segmentation.services.clusters.features import columns_for, load, matrix_of
+from segmentation.services.clusters.features import blocks_of, columns_for, load, matrix_of
 from segmentation.services.divided import load_held
 from segmentation.services.night import Night
 
@@ -114,7 +114,13 @@ def _search(fit: ClusterFit) -> None:
     asked = fit.asked
     methods = clusters.METHODS if asked["method"] == "auto" else (asked["method"],)
     found = clusters.search(
-        data.matrix, data.columns, methods=methods, k=asked["k"] or None, seed=SEED, report=note.progress
+        data.matrix,
+        data.columns,
+        methods=methods,
+        k=asked["k"] or None,
+        seed=SEED,
+        report=note.progress,
+        blocks=blocks_of(data.columns),
     )
     note.progress(100, "save")
     kept: dict[str, Any] = {
