@@ -25,6 +25,7 @@ urlpatterns = [
     path("cycles/", cycles.cycles, name="cycles"),
     path("cycles/<int:pk>/", cycles.cycle, name="cycle"),
     path("cycles/<int:pk>/take/", cycles.take, name="cycle_take"),
+    path("cycles/<int:pk>/clear/", cycles.clear, name="cycle_clear"),
     path("ltv/", ltv.ltv, name="ltv"),
     path("ltv/calibration/", ltv.calibration, name="ltv_calibration"),
     path("ltv/channels/", ltv.channels, name="ltv_channels"),

@@ -13,10 +13,25 @@ from segmentation.reports.pictures import Picture
 from segmentation.selectors.cycle_pages import Row
 from segmentation.selectors.cycles import Point
 
+# No interval is set by hand, and the learned one is not used either.
 UNUSED = {
-    "seldom": gettext_lazy("fewer than half come again: nobody is called by it"),
-    "any_time": gettext_lazy("they come again, but at no particular time"),
-    "course": gettext_lazy("so soon that it is a course of treatment"),
+    "seldom": gettext_lazy("only %(share)s come again: the learned interval is not used, nobody becomes due"),
+    "any_time": gettext_lazy(
+        "they come again at no particular time: the learned interval is not used, nobody becomes due"
+    ),
+    "course": gettext_lazy(
+        "they come again as soon as in a course of treatment: the learned interval is not used, nobody becomes due"
+    ),
+}
+# One is set by hand, and makes people due all the same.
+UNFOUNDED = {
+    "seldom": gettext_lazy("set by hand to %(days)s, so people count as due, though only %(share)s come again"),
+    "any_time": gettext_lazy(
+        "set by hand to %(days)s, so people count as due, though they come again at no particular time"
+    ),
+    "course": gettext_lazy(
+        "set by hand to %(days)s, so people count as due, though they come again as soon as in a course of treatment"
+    ),
 }
 
 
@@ -30,13 +45,18 @@ def whom(sex: str, age_from: int | None, age_to: int | None) -> str:
 
 
 def verdict(row: Row) -> str:
-    """The difference between the interval set and the one learned, in words."""
+    """The interval set beside the one learned, in words: which due dates follow, and whether patients come by it."""
     learned, difference = row.learned, row.difference
     if learned is None:
         return _("set; too few have come again to learn one")
+    figures = {"days": wording.days(row.by_hand), "share": wording.share(learned.returning)}
+    if row.unfounded:
+        return str(UNFOUNDED[row.unused]) % figures + _how_far(row)
+    if row.service.recall_days == 0:
+        return _("set to 0: the service does not repeat, nobody becomes due")
     if row.unused:
-        return str(UNUSED[row.unused])
-    if difference is None and row.counts:
+        return str(UNUSED[row.unused]) % figures
+    if row.counts:
         return _("none is set: due dates follow the learned one")
     if difference is None:
         return _("not used: learning is switched off")
@@ -47,24 +67,54 @@ def verdict(row: Row) -> str:
     return _("most come sooner than set, by %(days)s") % {"days": wording.days(-difference)}
 
 
+def _how_far(row: Row) -> str:
+    """Behind a warning: on which side of the interval set those who do come again lie, when most lie on one."""
+    if not row.differs or row.learned is None or row.difference is None:
+        return ""
+    middle = {"low": wording.number(row.learned.days_from), "high": wording.number(row.learned.days_to)}
+    if row.difference > 0:
+        return _("; most returns are later, the middle half of them after %(low)s–%(high)s days") % middle
+    return _("; most returns are sooner, the middle half of them after %(low)s–%(high)s days") % middle
+
+
+def advice(row: Row) -> str:
+    """What to do where what is set is not what patients do; empty where there is nothing to do."""
+    if row.unfounded and row.unused != "any_time":
+        return _("If no doctor asks for this interval, clear it: then nobody becomes due by it.")
+    if row.unfounded and row.differs and row.learned:
+        near = {"days": wording.days(row.learned.days)}
+        return _("Set another interval, near %(days)s, or clear it: then nobody becomes due by it.") % near
+    if row.differs and row.learned:
+        return _("Take the learned interval, unless a doctor asks for the one set.")
+    return ""
+
+
 def headline(rows: Sequence[Row]) -> str:
     """What the list says today."""
     if not any(row.learned for row in rows):
         return _("Nothing has been learned yet: the intervals are those set by hand.")
     differing, counting = sum(row.differs for row in rows), sum(row.counts for row in rows)
+    mostly_gone = sum(row.mostly_gone for row in rows)
     said = [
         ngettext("%(n)s service has a return interval.", "%(n)s services have a return interval.", len(rows))
         % {"n": len(rows)}
     ]
     if differing:
         words = ngettext(
-            "In %(n)s most patients come sooner or later than is set.",
-            "In %(n)s of them most patients come sooner or later than is set.",
+            "In %(n)s most of those who come again do so sooner or later than is set.",
+            "In %(n)s of them most of those who come again do so sooner or later than is set.",
             differing,
         )
         said.append(words % {"n": differing})
-    else:
+    elif not mostly_gone:
         said.append(_("What is set agrees with how patients come."))
+    if mostly_gone:
+        words = ngettext(
+            "For %(n)s an interval set by hand makes people due, though fewer than half come again.",
+            "For %(n)s an interval set by hand makes people due, though fewer than half come again.",
+            mostly_gone,
+        )
+        said.append(words % {"n": mostly_gone})
     if counting:
         words = ngettext(
             "For %(n)s none is set, and due dates follow the learned one.",
@@ -84,9 +134,10 @@ def table(rows: Sequence[Row]) -> Picture:
             (_("Service"), "text"), (_("Group"), "text"), (_("Set, days"), "number"), (_("Learned, days"), "number"),
             (_("A quarter come sooner than, days"), "number"), (_("A quarter come later than, days"), "number"),
             (_("Median from, days"), "number"), (_("Median to, days"), "number"), (_("Come again"), "share"),
-            (_("Uses"), "number"), (_("Returns"), "number"), (_("In words"), "text"),
+            (_("Uses"), "number"), (_("Returns"), "number"), (_("In words"), "text"), (_("What to do"), "text"),
         ],
-        rows=[[row.service.name, str(row.service.group or ""), row.by_hand, *_figures(row.learned), verdict(row)]
+        rows=[[row.service.name, str(row.service.group or ""), row.by_hand, *_figures(row.learned), verdict(row),
+               advice(row)]
               for row in rows],
     )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Services with their intervals, set by hand and learned, for the page of cycles."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,10 @@ SORTS = ("difference", "returns", "name")
 
 @dataclass(frozen=True)
 class Row:
-    """A service with an interval of either kind."""
+    """A service with an interval of either kind.
+
+    `unused`: why the learned one makes nobody due ("seldom", "any_time", "course"). One set by hand always does.
+    """
 
     service: Service
     learned: LearnedCycle | None
@@ -33,8 +37,8 @@ class Row:
 
     @property
     def difference(self) -> int | None:
-        """Learned minus set, days; nothing unless both are there and the learned one is a rhythm."""
-        return self.learned.days - self.by_hand if self.learned and self.by_hand and not self.unused else None
+        """Learned minus set, days; nothing unless both are there."""
+        return self.learned.days - self.by_hand if self.learned and self.by_hand else None
 
     @property
     def differs(self) -> bool:
@@ -42,6 +46,16 @@ class Row:
         if self.difference is None or self.learned is None or self.by_hand is None:
             return False
         return not self.learned.days_from <= self.by_hand <= self.learned.days_to
+
+    @property
+    def unfounded(self) -> bool:
+        """Set by hand, so people count as due, though visits show no rhythm, or that most never come again."""
+        return bool(self.by_hand and self.unused)
+
+    @property
+    def mostly_gone(self) -> bool:
+        """Of the unfounded those where most of the people who count as due never come again."""
+        return self.unfounded and self.unused == "seldom"
 
 
 def rows(group: str = "", sort: str = "difference") -> list[Row]:
@@ -63,10 +77,12 @@ def groups() -> list[tuple[int, str]]:
 
 
 def _by_difference(row: Row) -> tuple[int, float, str]:
-    """Where the two differ first, the widest apart on top; then what counts without being set; then the rest."""
-    apart = abs(row.difference or 0) / (row.by_hand or 1)
-    place = 0 if row.differs else 1 if row.counts else 2 if row.difference is not None else 3 if row.learned else 4
-    return place, -apart, row.service.name
+    """Where the two differ first, the widest apart on top; then what is set though most never come again; then
+    what counts without being set; then the rest. Apart is a ratio: 365 days set for 32 are as wrong as
+    32 set for 365."""
+    apart = abs(math.log(row.learned.days / row.by_hand)) if row.learned and row.by_hand else 0.0
+    places = (row.differs, row.mostly_gone, row.counts, row.difference is not None, row.learned is not None, True)
+    return places.index(True), -apart, row.service.name
 
 
 def _by_returns(row: Row) -> tuple[int, str]:

@@ -30,7 +30,7 @@ def cycles(request: HttpRequest) -> HttpResponseBase:
         return answer
     groups = cycle_pages.groups()
     context = {
-        "rows": [(row, told.verdict(row)) for row in rows[: cycle_pages.LIMIT]],
+        "rows": [(row, told.verdict(row), told.advice(row)) for row in rows[: cycle_pages.LIMIT]],
         "more": max(len(rows) - cycle_pages.LIMIT, 0),
         "headline": told.headline(rows) if rows else "",
         "as_of": as_of,
@@ -57,13 +57,31 @@ def cycle(request: HttpRequest, pk: int) -> HttpResponseBase:
     if answer:
         return answer
     groups = found.groups if found else []
+    may_change = request.user.has_perm("patients.change_service")
+    another = row.learned is not None and row.learned.days != row.by_hand
     context = {
-        "service": service, "row": row, "verdict": told.verdict(row), "curve": picture,
+        "service": service, "row": row, "verdict": told.verdict(row), "advice": told.advice(row), "curve": picture,
         "groups": [(told.whom(one.sex, one.age_from, one.age_to), one) for one in groups],
-        "may_take": bool(row.learned) and request.user.has_perm("patients.change_service")
-        and row.learned is not None and row.learned.days != row.by_hand,
+        "may_take": another and may_change, "may_clear": row.unfounded and may_change,
+        "ask": (another or row.unfounded) and not may_change,
     }  # fmt: skip
     return render(request, "segmentation/cycles/service.html", context)
+
+
+@require_POST
+@requires("segmentation.view_segment", "patients.change_service")
+def clear(request: HttpRequest, pk: int) -> HttpResponse:
+    """The interval set by hand is taken away."""
+    service = get_object_or_404(Service, pk=pk)
+    days = request.POST.get("days", "")
+    try:
+        taking.clear(pk, int(days) if days.isdecimal() and len(days) < 11 else 0)
+    except taking.NotSetError:
+        messages.error(request, _("Another interval has been set meanwhile: look at it and decide again."))
+    else:
+        said = _("The recall interval of “%(service)s” is cleared; the next night counts without it.")
+        messages.success(request, said % {"service": service})
+    return redirect("cycle", pk)
 
 
 @require_POST
