@@ -1,6 +1,7 @@
 """The card of one patient: facts and scores on one page, so it stands above both apps."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -54,6 +55,7 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
     as_of = night.as_of if night else timezone.localdate()
     segments = people.segments_of([pk]).get(pk, [])
     segmentations = list(Segmentation.objects.filter(active=True))
+    rhythms = _rhythms(patient)
     context = {
         "patient": patient,
         "contacts": _contacts(patient, request),
@@ -61,11 +63,11 @@ def card(request: HttpRequest, pk: int) -> HttpResponse:
         "as_of": as_of,
         "night": night,
         "segments": segments,
-        "headline": headline(patient, metrics, score, segments, as_of),
+        "headline": headline(patient, metrics, score, segments, as_of, [row["due"] for row in rhythms]),
         "why": explain.explain(metrics, score, night, segmentations, segments),
         "household": household(patient, "metrics"),
         "worth": _worth(patient, metrics, score, segments),
-        "rhythms": _rhythms(patient),
+        "rhythms": rhythms,
         "packages": packages_of(pk, timezone.localdate()),
         "moves": explain.moves_of(pk),
         "consents": consents(pk),
@@ -117,6 +119,8 @@ def _whence(due: DueDate) -> str:
     if interval is None or due.due_on is None:
         return ""
     if not interval.learned:
+        if due.unfounded:
+            return _("set by hand: %(days)s; there is no rhythm in the visits") % {"days": days(interval.days)}
         return _("set: %(days)s") % {"days": days(interval.days)}
     told = {"days": days(interval.days), "whom": whom(interval.sex, interval.age_from, interval.age_to)}
     return _("learned, %(whom)s: %(days)s") % told
@@ -153,14 +157,19 @@ def _worth(
 
 
 def headline(
-    patient: Patient, metrics: Metrics | None, score: Score | None, segments: list[Segment], as_of: dt.date
+    patient: Patient,
+    metrics: Metrics | None,
+    score: Score | None,
+    segments: list[Segment],
+    as_of: dt.date,
+    dues: Sequence[DueDate] = (),
 ) -> str:
     """Who this is, since when, what they are worth and what comes now, in one line."""
     if metrics is None:
         return _("Known to the clinic; the next night counts the visits and the scores.")
     tier = next((str(segment) for segment in segments if segment.segmentation.kind == "value"), "")
     if not metrics.visits or metrics.first_visit_on is None or metrics.last_visit_on is None:
-        return " ".join(filter(None, (_("Has not had a completed visit yet."), _next_step(metrics, as_of))))
+        return " ".join(filter(None, (_("Has not had a completed visit yet."), _next_step(metrics, as_of, dues))))
     visits = ngettext("%(n)s visit", "%(n)s visits", metrics.visits) % {"n": number(metrics.visits)}
     worth = _("%(money)s paid") % {"money": money(metrics.money)}
     if score and score.ltv is not None:
@@ -169,18 +178,36 @@ def headline(
     who = f"{tier}, {since}" if tier else since[:1].upper() + since[1:]
     ago = (as_of - metrics.last_visit_on).days
     last = _("Last visit today.") if ago == 0 else _("Last visit %(days)s ago.") % {"days": days(ago)}
-    return f"{who}: {visits}, {worth}. {last} {_next_step(metrics, as_of)}"
+    return f"{who}: {visits}, {worth}. {last} {_next_step(metrics, as_of, dues)}"
 
 
-def _next_step(metrics: Metrics, as_of: dt.date) -> str:
+def _next_step(metrics: Metrics, as_of: dt.date, dues: Sequence[DueDate]) -> str:
     if metrics.next_visit_on and metrics.next_visit_on >= as_of:
         return _("Next appointment on %(day)s.") % {"day": day(metrics.next_visit_on)}
     if metrics.due_on and metrics.due_on < as_of:
         late = days((as_of - metrics.due_on).days)
-        return _("Was due on %(day)s, %(late)s ago; no appointment.") % {"day": day(metrics.due_on), "late": late}
+        told = {"day": day(metrics.due_on), "late": late, "for": _what_for(metrics.due_on, dues)}
+        if told["for"]:
+            return _("Was due for %(for)s on %(day)s, %(late)s ago; no appointment.") % told
+        return _("Was due on %(day)s, %(late)s ago; no appointment.") % told
     if metrics.due_on:
-        return _("Due on %(day)s; no appointment yet.") % {"day": day(metrics.due_on)}
+        told = {"day": day(metrics.due_on), "for": _what_for(metrics.due_on, dues)}
+        if told["for"]:
+            return _("Due for %(for)s on %(day)s; no appointment yet.") % told
+        return _("Due on %(day)s; no appointment yet.") % told
     return _("No appointment.")
+
+
+def _what_for(due_on: dt.date, dues: Sequence[DueDate]) -> str:
+    """The services due on this day, which is the earliest of all: a visit for something else since does not answer it.
+
+    Nothing for the doctor's word, which is about the visit, for the patient's own rhythm, and for a sensitive service,
+    which is not to stand in large letters on a screen at the reception."""
+    due = [one for one in dues if one.due_on == due_on]
+    if not due or any(one.by_doctor or one.rhythm.service.sensitive for one in due):
+        return ""
+    name = _("“%(name)s”") % {"name": due[0].rhythm.service}
+    return _("%(name)s and others") % {"name": name} if len(due) > 1 else name
 
 
 def consents(patient_id: int) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from patients.models import (
     VisitItem,
 )
 from patients.selectors.timeline import Key, timeline
-from segmentation.models import Metrics, Score, Segmentation
+from segmentation.models import LearnedCycle, Metrics, Score, Segmentation, ServiceRhythm
 from segmentation.selectors import explain
 from segmentation.services.defaults import ensure_defaults
 
@@ -130,6 +130,24 @@ def test_the_card_says_who_this_is_and_why(counted: Patient) -> None:
     assert "of the expected cycle of 90 days" in page
     assert "sensitive" in page
     assert "not recorded" in page and "allowed" in page
+
+
+def test_a_due_date_is_said_with_its_service_and_muted_where_visits_know_no_rhythm(counted: Patient) -> None:
+    client, page = reader("marketer"), reverse("patient", args=[counted.pk])
+    assert "Due on " in client.get(page).content.decode()  # a sensitive service is not named in the headline
+    Service.objects.update(sensitive=False)
+    assert "Due for “Чистка” on " in client.get(page).content.decode()
+    late = TODAY - dt.timedelta(days=1)
+    ServiceRhythm.objects.update(due_on=late)
+    Metrics.objects.update(due_on=late)
+    told = client.get(page).content.decode()
+    assert "Was due for “Чистка” on " in told and '<span class="is-bad">' in told and "set: 90 days" in told
+    LearnedCycle.objects.create(
+        service=Service.objects.get(), days=90, days_from=40, days_to=300, error_from=80, error_to=100, returning=0.8,
+        uses=100, returns=80, patients=50, fitted_on=TODAY,
+    )  # fmt: skip
+    told = client.get(page).content.decode()
+    assert '<span class="quiet">' in told and "set by hand: 90 days; there is no rhythm in the visits" in told
 
 
 def test_every_number_of_the_reasons_can_be_recomputed(counted: Patient) -> None:
