@@ -532,12 +532,12 @@
     var plain = { type: "line", symbol: "none", silent: true, lineStyle: { opacity: 0 } };
     return {
       animation: false, textStyle: { fontFamily: look.font },
-      grid: { left: 8, right: 26, top: 30, bottom: 26, containLabel: true },
+      grid: { left: 8, right: 26, top: config.marks.length > 1 ? 46 : 30, bottom: 26, containLabel: true },
       tooltip: Object.assign(tooltip(look), {
         trigger: "axis", axisPointer: { type: "line", lineStyle: { color: look.quiet, type: "dashed" } },
         formatter: function (items) {
           var point = config.points[items[0].dataIndex];
-          return "<b>" + point[0] + "</b> " + escape(config.axis) + "<br>" + escape(config.name) + ": <b>" +
+          return "<b>" + written(point[0]) + "</b> " + escape(config.axis) + "<br>" + escape(config.name) + ": <b>" +
             written(point[1], "share") + "</b><br>" + escape(config.band) + ": " + written(point[2], "share") + " – " + written(point[3], "share");
         }
       }),
@@ -557,12 +557,12 @@
           itemStyle: { color: look.primary }, lineStyle: { color: look.primary, width: 2.25 },
           markLine: {
             symbol: "none", silent: true, data: config.marks.map(function (mark, index) {
-              var tint = mark.second ? look.second : look.ink, other = config.marks[1 - index];
-              // Two names stand back to back, so that they never lie on each other or on the curve.
-              var before = other && (mark.value < other.value || (mark.value === other.value && !index));
+              // Above the picture, a line of text for each name, and never over the edge: names of marks close to each
+              // other or to an end lie neither on each other nor on the curve.
+              var tint = mark.second ? look.second : look.ink, at = mark.value / config.until;
               return {
                 xAxis: mark.value, name: mark.name, lineStyle: { color: tint, type: mark.second ? "dashed" : "solid", width: 1.25 },
-                label: { color: tint, formatter: mark.name, position: "end", align: other ? (before ? "right" : "left") : "center", fontSize: 12 }
+                label: { color: tint, formatter: mark.name, position: "end", distance: index ? 21 : 5, align: at < 0.2 ? "left" : at > 0.8 ? "right" : "center", fontSize: 12 }
               };
             })
           }
