@@ -35,7 +35,9 @@ TERMS: dict[str, Term] = {
             "depending on the service. Up to 30 % of the base is normal."
         ),
     ),
-    "ltv": Term(_("LTV"), _("What one patient is worth: average bill × visits per year × years with the clinic.")),
+    "ltv": Term(
+        _("LTV by formula"), _("What one patient is worth: average bill × visits per year × years with the clinic.")
+    ),
     "ltv_historic": Term(_("Historic LTV"), _("What a patient has paid so far, refunds taken off.")),
     "ltv_predicted": Term(
         _("Predicted LTV"),

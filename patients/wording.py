@@ -151,8 +151,11 @@ def on_colour(colour: str) -> str:
 
 
 def by_kind(value: Any, kind: str) -> str:
-    """A figure of a table, by the kind of its column: number, decimal, money, share, date; anything else is text."""
-    writers: dict[str, Callable[[Any], str]] = {"money": money, "share": share, "number": number, "date": short_day}
+    """A figure of a table, by the kind of its column: number, decimal, money, share, change (a share with its sign),
+    date; anything else is text."""
+    writers: dict[str, Callable[[Any], str]] = {
+        "money": money, "share": share, "change": signed_share, "number": number, "date": short_day
+    }  # fmt: skip
     if kind == "decimal":
         return number(value, 1)
     return writers[kind](value) if kind in writers else str(DASH if value is None else value)

@@ -173,7 +173,7 @@ def headline(
     visits = ngettext("%(n)s visit", "%(n)s visits", metrics.visits) % {"n": number(metrics.visits)}
     worth = _("%(money)s paid") % {"money": money(metrics.money)}
     if score and score.ltv is not None:
-        worth += ", " + _("LTV %(ltv)s") % {"ltv": money(score.ltv)}
+        worth += ", " + _("LTV by formula %(ltv)s") % {"ltv": money(score.ltv)}
     since = _("with the clinic since %(day)s") % {"day": day(metrics.first_visit_on)}
     who = f"{tier}, {since}" if tier else since[:1].upper() + since[1:]
     ago = (as_of - metrics.last_visit_on).days

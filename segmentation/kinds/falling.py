@@ -92,9 +92,11 @@ class Falling(Kind):
         words = super().reason(cause)
         if not words or cause is None or "was" not in cause:
             return words
-        return gettext("%(reasons)s: %(was)s a year before, now on the way to %(expected)s") % {
-            "reasons": words, "was": wording.money(cause["was"]), "expected": wording.money(cause["expected"])
-        }  # fmt: skip
+        said = {"reasons": words, "was": wording.money(cause["was"]), "expected": wording.money(cause["expected"])}
+        return (
+            gettext("%(reasons)s: %(was)s a year before, %(expected)s expected in 12 months on the day of the move")
+            % said
+        )
 
 
 def patience(params: Params) -> falling.Patience:

@@ -22,6 +22,8 @@ Verdict = Literal["one_offs", "pays", "loses", "unsure", "too_few", "no_spend"]
 FEW = 30  # patients; below it nothing is concluded
 # A patient who came once may still come again. Who came first this long ago has had the time to.
 WATCHED_DAYS = 183
+# A forecast of the past that missed less than this of what it expected is believed: see reports/ltv/calibration.
+NOTABLE_MISS = 0.10
 # A channel brings one-off patients when their share is surely higher than elsewhere, and by so much at least.
 MORE_ONE_OFFS = 0.10
 
@@ -39,6 +41,39 @@ class Cohort:
     @property
     def patients(self) -> int:
         return len(self.worth)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was expected of the patients of a channel on a day of the past and what has happened since: visits and ₽.
+    `low`, `high`, `money_low`, `money_high`: what chance allows of what happened. Money is None without a bill."""
+
+    expected_visits: float
+    actual_visits: int
+    low: float
+    high: float
+    expected_money: float | None
+    actual_money: float
+    money_low: float | None
+    money_high: float | None
+
+    @property
+    def factor(self) -> float | None:
+        """What happened ÷ what was expected, where more than chance and NOTABLE_MISS lie between; else None.
+
+        Money, because worth is money; where money proves nothing, visits, which scatter less.
+        """
+        if self.expected_money and self.money_low is not None and self.money_high is not None:
+            found = _ratio(self.expected_money, self.actual_money, self.money_low, self.money_high)
+            if found is not None:
+                return found
+        return _ratio(self.expected_visits, self.actual_visits, self.low, self.high)
+
+
+def _ratio(expected: float, actual: float, low: float, high: float) -> float | None:
+    if expected <= 0 or low <= expected <= high or abs(actual / expected - 1) < NOTABLE_MISS:
+        return None
+    return max(actual / expected, 0.0)
 
 
 @dataclass(frozen=True)

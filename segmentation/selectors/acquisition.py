@@ -1,14 +1,15 @@
 """New patients of a period by the channel they came from: what they paid, what is expected of them, what they cost."""
 
 import datetime as dt
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 from django.db import connection
 
+from segmentation.models import Calibration
 from segmentation.scoring import acquisition, intervals
-from segmentation.scoring.acquisition import Cohort, Judged
+from segmentation.scoring.acquisition import FEW, Check, Cohort, Judged
 from segmentation.scoring.intervals import Interval
 
 Basis = Literal["margin", "income"]
@@ -55,7 +56,8 @@ SELECT channel_id, sum(amount)::float8 FROM patients_channelspend WHERE month BE
 @dataclass
 class ChannelFigures:
     """One channel (None: patients of whom it is not known). `so_far`: ₽ per new patient until now; `curve`: what the
-    mean patient has brought by the end of each month; `payback`: the month in which the cost is back."""
+    mean patient has brought by the end of each month; `payback`: the month in which the cost is back; `check`: how the
+    forecast of half a year ago held for this channel."""
 
     channel: int | None
     patients: int
@@ -66,6 +68,12 @@ class ChannelFigures:
     once: int
     curve: list[float]
     payback: int | None
+    check: Check | None = None
+
+    @property
+    def scaled_by(self) -> float | None:
+        """By what the forecast of this channel is multiplied, because it missed by more than chance."""
+        return self.check.factor if self.check else None
 
     @property
     def watched_months(self) -> int:
@@ -106,6 +114,8 @@ def acquisition_of(since: dt.date, until: dt.date, as_of: dt.date, basis: Basis)
 
     Worth = paid so far, and what the forecast expects in 36 months when it is there. On the basis of margin the cost of
     what was rendered is taken off; the forecast is of money, so it counts with the margin share of the whole cohort.
+    The forecast knows visits and payments, not channels: where the last check shows that it missed a channel by more
+    than chance, what is expected of its patients is multiplied by what happened ÷ what was expected.
     """
     asked = {
         "since": since, "until": until, "as_of": as_of, "watched": acquisition.WATCHED_DAYS, "month": DAYS_IN_MONTH,
@@ -121,10 +131,14 @@ def acquisition_of(since: dt.date, until: dt.date, as_of: dt.date, basis: Basis)
     share = kept / paid if paid > 0 else None
     factor = share if basis == "margin" and share is not None else 1.0
     foreseen = any(row.foreseen for row in rows.values())
+    checks = _checks(as_of) if foreseen else {}
     cohorts = {
-        channel: Cohort(_so_far(row, basis) + row.ahead * factor, row.watched, row.once, spend.get(channel))
+        channel: Cohort(
+            _so_far(row, basis) + row.ahead * factor * _scale(checks.get(channel)), row.watched, row.once,
+            spend.get(channel),
+        )
         for channel, row in rows.items()
-    }
+    }  # fmt: skip
     curves = _curves(asked, factor)
     found = Acquisition(basis, foreseen, share)
     for channel, row in rows.items():
@@ -135,7 +149,7 @@ def acquisition_of(since: dt.date, until: dt.date, as_of: dt.date, basis: Basis)
         found.channels.append(
             ChannelFigures(
                 channel, len(row.money), spend.get(channel), judged, intervals.mean(_so_far(row, basis)), row.watched,
-                row.once, [float(value) for value in curve], payback,
+                row.once, [float(value) for value in curve], payback, checks.get(channel),
             )
         )  # fmt: skip
     for channel in spend.keys() - rows.keys():  # money went out and nobody came
@@ -143,6 +157,22 @@ def acquisition_of(since: dt.date, until: dt.date, as_of: dt.date, basis: Basis)
         found.channels.append(ChannelFigures(channel, 0, spend[channel], nobody, None, 0, 0, [], None))
     found.channels.sort(key=lambda one: (-one.patients, one.channel or 0))
     return found
+
+
+def _checks(as_of: dt.date) -> dict[int | None, Check]:
+    """How the last checked forecast held, by channel; of the smallest nothing is concluded."""
+    last = Calibration.objects.filter(as_of__lte=as_of).order_by("-as_of").first()
+    names = [one.name for one in fields(Check)]
+    return {
+        row["channel"]: Check(**{name: row[name] for name in names})
+        for row in (last.figures.get("by_channel", []) if last else [])
+        if row["patients"] >= FEW
+    }
+
+
+def _scale(check: Check | None) -> float:
+    factor = check.factor if check else None
+    return 1.0 if factor is None else factor
 
 
 def _so_far(row: _Rows, basis: Basis) -> np.ndarray:

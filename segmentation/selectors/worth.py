@@ -14,7 +14,8 @@ SHOWN_FALLING = 8
 SOON = 30  # days
 
 _WHO = """
-SELECT m.patient_id, m.visit_days, p.channel_id AS channel, m.first_service_id AS service, held.segment_id AS tier,
+SELECT m.patient_id, m.visit_days, m.first_visit_on, p.channel_id AS channel, m.first_service_id AS service,
+       held.segment_id AS tier,
        m.money::float8 AS money, m.money_365::float8 AS money_365, s.ltv::float8 AS ltv,
        f.money_12m::float8 AS money_12m, f.money_36m::float8 AS money_36m, f.visits_3m, f.visits_12m, f.p_alive,
        f.next_visit_on, f.next_visit_by
@@ -29,7 +30,8 @@ _PARTS = """
 SELECT CASE WHEN grouping(tier) = 0 THEN 'tier' WHEN grouping(channel) = 0 THEN 'channel'
             WHEN grouping(service) = 0 THEN 'service' ELSE 'all' END AS part,
        coalesce(tier, channel, service), count(*), sum(money), sum(money_365), avg(ltv), count(money_12m),
-       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive), count(p_alive)
+       sum(money_12m), sum(money_36m), sum(visits_3m), sum(visits_12m), sum(p_alive), count(p_alive),
+       sum(money_365) FILTER (WHERE first_visit_on > %(as_of)s::date - 365)
 FROM worth_who GROUP BY GROUPING SETS ((), (tier), (channel), (service))
 """
 # Hundredths of the patients, those of whom most is expected (or who paid most) first.
@@ -48,7 +50,8 @@ WHERE next_visit_on > %(as_of)s AND next_visit_on <= %(as_of)s::date + %(soon)s 
 @dataclass
 class PartWorth:
     """Patients with a visit; money in ₽. `foreseen`: of how many the money is forecast. `alive`: Σ P(alive) of the
-    `came_again`, who came on two days or more: of the others it is not known."""
+    `came_again`, who came on two days or more: of the others it is not known. `money_new`: of `money_365`, what those
+    paid who came for the first time within these 365 days; None when nobody did."""
 
     patients: int
     money: float
@@ -61,6 +64,7 @@ class PartWorth:
     visits_12m: float | None
     alive: float | None
     came_again: int
+    money_new: float | None
 
     def mean(self, name: str) -> float | None:
         """Of all patients of the part; of the forecast: of those who have one."""
@@ -97,7 +101,7 @@ def worth(as_of: dt.date) -> Worth:
 
 def _worth(as_of: dt.date) -> Worth:
     found = Worth()
-    for part, value, *figures in _fetch(_PARTS, {}):
+    for part, value, *figures in _fetch(_PARTS, {"as_of": as_of}):
         if not figures[0]:
             continue
         if part == "all":

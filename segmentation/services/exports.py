@@ -25,7 +25,7 @@ _CONTACTS: list[Column] = [(_("Phone"), "text"), (_("E-mail"), "text")]
 _AFTER_CONTACTS: list[Column] = [
     (_("Branch"), "text"), (_("Came from"), "text"), (_("Main service"), "text"), (_("First visit"), "date"),
     (_("Last visit"), "date"), (_("Next appointment"), "date"), (_("Visits"), "number"), (_("Paid in all"), "money"),
-    (_("Paid in a year"), "money"), (_("Average bill"), "money"), (_("LTV"), "money"),
+    (_("Paid in a year"), "money"), (_("Average bill"), "money"), (_("LTV by formula"), "money"),
     ("R", "number"), ("F", "number"), ("M", "number"),
 ]  # fmt: skip
 

@@ -21,7 +21,7 @@ from segmentation.reports.ltv import calibration as calibrated
 from segmentation.reports.ltv import channels as by_channel
 from segmentation.reports.ltv import prices as priced
 from segmentation.reports.ltv import worth as worded
-from segmentation.scoring.acquisition import Judged
+from segmentation.scoring.acquisition import Check, Judged
 from segmentation.scoring.intervals import Interval
 from segmentation.selectors import acquisition, worth
 from segmentation.selectors import prices as bills
@@ -31,10 +31,11 @@ from segmentation.views.files import picture_file
 
 # The planner's guess of an audience may be wrong by a factor of ten: worth waiting a little for the true number.
 SECONDS = 4.0
+DAYS_IN_MONTH = 30.4375
 # Kept figures are objects: when their fields change, older ones must not be read.
 _KEPT = (
     worth.Worth, worth.PartWorth, worth.Hundredth, acquisition.Acquisition, acquisition.ChannelFigures, Judged,
-    Interval, bills.Prices, bills.Bills, bills.ServicePrice, bills.Back,
+    Check, Interval, bills.Prices, bills.Bills, bills.ServicePrice, bills.Back,
 )  # fmt: skip
 SHAPE = zlib.crc32(repr([(kind.__name__, kind.__annotations__) for kind in _KEPT]).encode())
 
@@ -125,8 +126,11 @@ def calibration(request: HttpRequest) -> HttpResponseBase:
             calibrated.weeks(last), calibrated.deciles(last), calibrated.deciles(last, "money"),
             calibrated.by_visits(last),
         ]  # fmt: skip
+    by_its_channel = calibrated.by_channel(last) if last and shown else None
     history = calibrated.history(found)
-    answer = picture_file(request, [*pictures, history], last.as_of if last else None)
+    answer = picture_file(
+        request, [*pictures, *([by_its_channel] if by_its_channel else []), history], last.as_of if last else None
+    )
     if answer:
         return answer
     context = {
@@ -134,6 +138,8 @@ def calibration(request: HttpRequest) -> HttpResponseBase:
         "headline": calibrated.headline(last),
         "trust": calibrated.trust(last),
         "charts": pictures,
+        "by_channel": by_its_channel,
+        "months": round((last.as_of - last.split_on).days / DAYS_IN_MONTH) if last else 0,
         "history": history,
         "missed": calibrated.missed(last) if last else None,
         "missed_money": calibrated.missed_money(last) if last else None,

@@ -96,8 +96,11 @@ def test_without_a_forecast_the_formula_and_the_reason_are_shown(base: Base) -> 
 
 def test_the_forecast_of_the_base_is_summed(base: Base) -> None:
     base.night(AS_OF, patients=3)
-    for expected in (1_000, 3_000):
-        patient = base.patient(ltv=10, metrics={"visit_days": 2, "visits": 2, "money": 500, "money_365": 200})
+    for expected, first in ((1_000, AS_OF - 364 * DAY), (3_000, AS_OF - 365 * DAY)):
+        patient = base.patient(
+            ltv=10,
+            metrics={"visit_days": 2, "visits": 2, "money": 500, "money_365": 200, "first_visit_on": first},
+        )  # fmt: skip
         Forecast.objects.create(
             patient=patient, as_of=AS_OF, p_alive=0.5, visits_3m=1, visits_12m=4, visits_36m=9, bill=250,
             money_3m=250, money_12m=expected, money_36m=3 * expected, next_visit_on=AS_OF + DAY, next_visit_by="due",
@@ -110,8 +113,18 @@ def test_the_forecast_of_the_base_is_summed(base: Base) -> None:
     assert whole is not None and (whole.patients, whole.alive, whole.came_again) == (3, 1.0, 2)
     page = body(reader(VIEW[0]), "/segments/ltv/", wait="1")
     said = page.replace("\u202f", "").replace("\xa0", " ")
-    assert "expected to pay 4000 ₽" in said and "they paid 400 ₽" in said and "of 2 patients" in said
+    assert "expected to pay 4000 ₽" in said and "of 2 patients" in said
+    assert "400 ₽ was paid, 200 ₽ by those who had come before and 200 ₽ by newcomers" in said
     assert 'href="/patients/' not in page.split('id="figures"')[1]  # names only for those who may see patients
+
+
+def checked(channel: int | None, visits: int, money: float) -> dict[str, Any]:
+    """A channel of whom 100 visits and 1 800 ₽ were expected; chance allows 8 visits and 300 ₽ to both sides."""
+    return {
+        "channel": channel, "patients": 40, "expected_visits": 100.0, "actual_visits": visits, "low": visits - 8.0,
+        "high": visits + 8.0, "expected_money": 1_800.0, "actual_money": money, "money_low": money - 300,
+        "money_high": money + 300,
+    }  # fmt: skip
 
 
 def test_calibration_says_whether_to_believe(base: Base) -> None:
@@ -124,6 +137,7 @@ def test_calibration_says_whether_to_believe(base: Base) -> None:
         ],
         "by_visits": [{"visits_before": "0", "patients": 20, "expected": 100.0, "actual": 104}],
         "by_week": [{"week": 1, "expected": 100.0, "actual": 104}],
+        "by_channel": [checked(None, 104, 2_000.0)],
     }
     made = Calibration.objects.create(
         as_of=AS_OF, split_on=AS_OF - 182 * DAY, method="ml", customers=20, expected_visits=100, actual_visits=104,
@@ -131,7 +145,11 @@ def test_calibration_says_whether_to_believe(base: Base) -> None:
     )  # fmt: skip
     client = reader(VIEW[0])
     page = body(client, PAGES[1])
-    assert "The forecast holds" in page and "+4.0\xa0%" in page and "of 2 tenths" in page
+    assert "The forecast is right in order, not in sum" in page and "money +11.1\xa0%" in page
+    assert "in 1 of 2 tenths" in page and "The check covers 6 months" in page and "within chance" in page
+    Calibration.objects.filter(pk=made.pk).update(actual_money=1_900)
+    page = body(client, PAGES[1])
+    assert "The forecast holds in sum, within ±10\xa0%" in page and "(visits +4.0\xa0%, money +5.6\xa0%)" in page
     csv = b"".join(client.get(PAGES[1], {"download": "deciles_visits", "format": "csv"}).streaming_content).decode()  # type: ignore[attr-defined]
     assert csv.splitlines()[1].startswith(("1,10,96", "1;10;96"))  # those of whom most was expected first
     Calibration.objects.filter(pk=made.pk).update(actual_visits=160)
@@ -167,6 +185,34 @@ def test_a_channel_by_hand(base: Base) -> None:
     assert "No spend" not in page and "Too few patients to tell" in page
 
 
+@pytest.mark.parametrize(
+    ("visits", "money", "factor", "said"),
+    [
+        (70, 900.0, 0.5, "too high for this channel"),  # by money
+        (130, 1_900.0, 1.3, "too low for this channel"),  # money is within chance, visits are not
+        (70, 1_700.0, 0.7, "multiplied by 0.7"),
+        (95, 1_600.0, None, ""),
+    ],
+)
+def test_a_channel_the_forecast_missed_counts_with_its_own_ratio(
+    base: Base, visits: int, money: float, factor: float | None, said: str
+) -> None:
+    base.night(AS_OF, patients=1)
+    channel = AcquisitionChannel.objects.create(name="Maps")
+    patient = base.patient(
+        channel=channel,
+        metrics={"visit_days": 1, "visits": 1, "first_visit_on": AS_OF - 40 * DAY, "money": 500, "margin": 500},
+    )  # fmt: skip
+    Forecast.objects.create(patient=patient, as_of=AS_OF, visits_3m=1, visits_12m=2, visits_36m=3, money_36m=1_000)
+    figures = {"by_channel": [checked(channel.pk, visits, money)]}
+    Calibration.objects.create(as_of=AS_OF, split_on=AS_OF - 182 * DAY, method="ml", figures=figures)
+    with translation.override("en"):
+        (line,) = by_channel.lines(acquisition_of(AS_OF - 90 * DAY, AS_OF, AS_OF, "margin"))
+    assert line.figures.scaled_by == factor and said in line.missed and bool(line.missed) == bool(said)
+    assert line.figures.judged.worth is not None
+    assert line.figures.judged.worth.value == pytest.approx(500 + 1_000 * (factor or 1))
+
+
 def test_months_of_the_address_are_put_in_order() -> None:
     period = by_channel.chosen_months({"from": "2026-10", "to": "2026-03"}, AS_OF)
     assert (period.since, period.until) == (dt.date(2026, 3, 1), dt.date(2026, 10, 31))
@@ -185,7 +231,9 @@ def test_the_demo_clinic_tells_its_stories() -> None:
         found = acquisition_of(dt.date(2023, 12, 1), dt.date(2026, 10, 31), AS_OF, "margin")
         lines = by_channel.lines(found)
     assert [line.name for line in lines if line.figures.judged.verdict == "one_offs"] == ["Купонный сервис"]
-    assert lines[0].name == "Купонный сервис" and lines[0].verdict.startswith("Stop paying")
+    said = lines[0].verdict
+    assert lines[0].name == "Купонный сервис" and said.startswith("Brings one-off patients")
+    assert "A rouble comes back" in said and said.endswith("Do not expand the channel, limit it.")
     assert "expected to pay" in body(owner, PAGES[0], wait="1")
     prices = body(owner, PAGES[3], wait="1")
     assert "/segments/own/new/?where=" in prices

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from django.utils.translation import gettext as _
 
 from patients import wording
+from patients.models import AcquisitionChannel
 from segmentation.models import Calibration, LtvFit
 from segmentation.reports.pictures import Picture
 
@@ -45,33 +46,41 @@ def missed_money(found: Calibration) -> float | None:
 
 
 def trust(found: Calibration | None) -> Trust:
-    """How far the sum of all visits was missed, and whether the best tenth came more than the rest."""
+    """How far the sums of visits and of money were missed, and whether the best tenth came more than the rest."""
     off = missed(found) if found else None
     if found is None or off is None or found.method == LtvFit.Method.FORMULA:
         return "none"
-    if abs(off) <= GOOD and (found.correlation or 0) >= 0.3:
+    worst = max(abs(off), abs(missed_money(found) or 0.0))
+    if worst <= GOOD and (found.correlation or 0) >= 0.3:
         return "good"
-    return "fair" if abs(off) <= FAIR else "poor"
+    return "fair" if worst <= FAIR else "poor"
 
 
 def headline(found: Calibration | None) -> str:
-    """Whether the forecast can be believed, by what has happened."""
+    """Whether the forecast can be believed, by what has happened: the sums first, then the tenths."""
     if found is None:
         return _(
             "No forecast of the past has been compared with what happened yet: the night does it every four weeks."
         )
     if trust(found) == "none":
         return _("The forecast could not be checked: %(why)s.") % {"why": why_not(found.reason)}
-    off = missed(found) or 0.0
+    return " ".join(filter(None, [_sums(found), _tenths(found)]))
+
+
+def _sums(found: Calibration) -> str:
+    off = wording.signed_share(missed(found) or 0.0)
+    off_money = missed_money(found)
+    by = _("visits %(off)s") if off_money is None else _("visits %(off)s, money %(off_money)s")
+    by %= {"off": off, "off_money": wording.signed_share(off_money)}
     said = {
         "day": wording.day(found.split_on), "expected": wording.number(found.expected_visits),
-        "actual": wording.number(found.actual_visits), "off": wording.signed_share(off),
+        "actual": wording.number(found.actual_visits), "by": by, "good": wording.share(GOOD),
     }  # fmt: skip
     if trust(found) == "good":
         return (
             _(
-                "The forecast holds: made for %(day)s, it expected %(expected)s visits, and %(actual)s happened "
-                "(%(off)s)."
+                "The forecast holds in sum, within ±%(good)s: made for %(day)s, it expected %(expected)s visits, and "
+                "%(actual)s happened (%(by)s)."
             )
             % said
         )
@@ -79,17 +88,28 @@ def headline(found: Calibration | None) -> str:
         return (
             _(
                 "The forecast is right in order, not in sum: made for %(day)s, it expected %(expected)s visits, and "
-                "%(actual)s happened (%(off)s)."
+                "%(actual)s happened (%(by)s)."
             )
             % said
         )
     return (
         _(
             "Do not believe the sums of this forecast: made for %(day)s, it expected %(expected)s visits, and "
-            "%(actual)s happened (%(off)s)."
+            "%(actual)s happened (%(by)s)."
         )
         % said
     )
+
+
+def _tenths(found: Calibration) -> str:
+    """What does not hold: the tenths that differ by more than chance. Up to one of ten is chance itself."""
+    held, of = within_chance(found)
+    if of - held <= of * GOOD:
+        return ""
+    return _(
+        "Not every group holds: in %(missed)s of %(of)s tenths of the patients the visits differ by more than chance, "
+        "so plan by the sum and by who comes first, not by the number of one group."
+    ) % {"missed": wording.number(of - held), "of": wording.number(of)}
 
 
 def deciles(found: Calibration, what: Literal["visits", "money"] = "visits") -> Picture:
@@ -190,19 +210,73 @@ def by_visits(found: Calibration) -> Picture:
     )  # fmt: skip
 
 
+def by_channel(found: Calibration) -> Picture:
+    """Expected and happened by acquisition channel, which the forecast does not know."""
+    names = dict(AcquisitionChannel.objects.values_list("pk", "name"))
+    rows = sorted(found.figures.get("by_channel", []), key=lambda row: -row["patients"])
+    return Picture(
+        key="by_channel",
+        title=_("By acquisition channel"),
+        note=_("The forecast knows visits and payments, not channels: here is where that matters"),
+        columns=[
+            (_("Channel"), "text"), (_("Patients"), "number"),
+            (_("Visits expected"), "number"), (_("Visits happened"), "number"), (_("Visits missed by"), "change"),
+            (_("Money expected"), "money"), (_("Money happened"), "money"), (_("Money missed by"), "change"),
+            (_("In words"), "text"),
+        ],
+        rows=[
+            [
+                names.get(row["channel"], _("not known")), row["patients"],
+                row["expected_visits"], row["actual_visits"], _off(row["actual_visits"], row["expected_visits"]),
+                row["expected_money"], row["actual_money"], _off(row["actual_money"], row["expected_money"]),
+                _chance(row),
+            ]
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
+def _off(actual: float, expected: float | None) -> float | None:
+    return actual / expected - 1 if expected else None
+
+
+def _chance(row: dict[str, Any]) -> str:
+    """Whether the channel was missed by more than chance, in visits or in money."""
+    visits = _side(row["expected_visits"], row["low"], row["high"])
+    money = _side(row["expected_money"], row["money_low"], row["money_high"])
+    return {
+        (0, 0): _("within chance"),
+        (1, 1): _("more came and was paid than expected"),
+        (1, 0): _("more came than expected"),
+        (0, 1): _("more was paid than expected"),
+        (-1, -1): _("less came and was paid than expected"),
+        (-1, 0): _("less came than expected"),
+        (0, -1): _("less was paid than expected"),
+    }.get((visits, money), _("visits and money differ to different sides"))
+
+
+def _side(expected: float | None, low: float | None, high: float | None) -> int:
+    """1: surely more happened than was expected; −1: surely less; 0: within chance, or not known."""
+    if expected is None or low is None or high is None:
+        return 0
+    return (low > expected) - (high < expected)
+
+
 def history(all_of_them: list[Calibration]) -> Picture:
     """Every comparison that is stored."""
     return Picture(
         key="history",
         title=_("Comparisons so far"),
+        note=_("Plus: more happened than was expected"),
         columns=[
             (_("Forecast for"), "date"), (_("Compared on"), "date"), (_("Patients"), "number"),
-            (_("Visits expected"), "number"), (_("Visits happened"), "number"), (_("Missed by"), "share"),
-            (_("Money expected"), "money"), (_("Money happened"), "money"), (_("Correlation"), "text"),
+            (_("Visits expected"), "number"), (_("Visits happened"), "number"), (_("Visits missed by"), "change"),
+            (_("Money expected"), "money"), (_("Money happened"), "money"), (_("Money missed by"), "change"),
+            (_("Correlation"), "text"),
         ],
         rows=[
             [one.split_on, one.as_of, one.customers, one.expected_visits, one.actual_visits, missed(one),
-             one.expected_money, one.actual_money,
+             one.expected_money, one.actual_money, missed_money(one),
              wording.number(one.correlation, 2) if one.correlation is not None else None]
             for one in all_of_them
         ],

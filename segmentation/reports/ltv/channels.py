@@ -56,6 +56,10 @@ class Line:
         return f"({wording.number(100 * once.low)}–{wording.number(100 * once.high)})"
 
     @property
+    def missed(self) -> str:
+        return missed(self.figures)
+
+    @property
     def returned(self) -> str:
         return times(self.figures.judged.returned)
 
@@ -93,7 +97,7 @@ def filters(period: Period, as_of: dt.date, basis: Basis) -> list[dict[str, Any]
 
 
 def lines(found: Acquisition) -> list[Line]:
-    """The channels with words: first those to stop paying, then by the number of patients."""
+    """The channels with words: first those to limit or to stop, then by the number of patients."""
     names = dict(AcquisitionChannel.objects.values_list("pk", "name"))
     shown = [_line(one, names) for one in found.channels]
     return sorted(shown, key=lambda line: (line.figures.judged.verdict not in ("one_offs", "loses"),))
@@ -110,15 +114,7 @@ def verdict(one: ChannelFigures) -> str:
     """What to do about the channel, with the numbers that say so."""
     judged = one.judged
     if judged.verdict == "one_offs":
-        return _(
-            "Stop paying for one-off patients: %(once)s came once, elsewhere %(elsewhere)s; one is worth %(worth)s, "
-            "elsewhere %(other)s."
-        ) % {
-            "once": wording.share(judged.once.value if judged.once else None),
-            "elsewhere": wording.share(judged.once_elsewhere.value if judged.once_elsewhere else None),
-            "worth": wording.money(judged.worth.value if judged.worth else None),
-            "other": wording.money(judged.worth_elsewhere.value if judged.worth_elsewhere else None),
-        }
+        return _one_offs(judged)
     if judged.verdict == "no_spend":
         if one.spend and not one.patients:
             return _("%(spend)s spent and nobody came for the first time.") % {"spend": wording.money(one.spend)}
@@ -131,6 +127,58 @@ def verdict(one: ChannelFigures) -> str:
     if judged.verdict == "loses":
         return _("Does not pay back: a rouble brings %(range)s ₽.") % said
     return _("Not sure to pay back: a rouble brings %(range)s ₽.") % said
+
+
+def _one_offs(judged: rules.Judged) -> str:
+    """Why, and what to do, which depends on whether the money comes back all the same."""
+    why = _(
+        "Brings one-off patients: %(once)s came once, elsewhere %(elsewhere)s; one is worth %(worth)s, elsewhere "
+        "%(other)s."
+    ) % {
+        "once": wording.share(judged.once.value if judged.once else None),
+        "elsewhere": wording.share(judged.once_elsewhere.value if judged.once_elsewhere else None),
+        "worth": wording.money(judged.worth.value if judged.worth else None),
+        "other": wording.money(judged.worth_elsewhere.value if judged.worth_elsewhere else None),
+    }  # fmt: skip
+    if judged.returned and judged.returned.above(1.0):
+        what = _(
+            "A rouble comes back (%(range)s ₽), because such a patient is cheap; but they take appointments and do not "
+            "stay. Do not expand the channel, limit it."
+        ) % {"range": span(judged.returned)}
+    elif judged.returned and judged.returned.below(1.0):
+        what = _("A rouble does not come back either (%(range)s ₽): stop paying for it.") % {
+            "range": span(judged.returned)
+        }
+    else:
+        what = _("They take appointments and do not stay: do not expand the channel, limit it.")
+    return f"{why} {what}"
+
+
+def missed(one: ChannelFigures) -> str:
+    """How the forecast missed this channel when it was checked; empty while chance explains it."""
+    factor, check = one.scaled_by, one.check
+    if factor is None or check is None:
+        return ""
+    said = {
+        "expected": wording.number(check.expected_visits), "actual": wording.number(check.actual_visits),
+        "expected_money": wording.money_short(check.expected_money),
+        "actual_money": wording.money_short(check.actual_money), "factor": wording.number(factor, 2),
+    }  # fmt: skip
+    if factor < 1:
+        return (
+            _(
+                "The forecast was too high for this channel: %(expected)s visits expected, %(actual)s came; "
+                "%(expected_money)s expected, %(actual_money)s paid. What is expected here is multiplied by %(factor)s."
+            )
+            % said
+        )
+    return (
+        _(
+            "The forecast was too low for this channel: %(expected)s visits expected, %(actual)s came; "
+            "%(expected_money)s expected, %(actual_money)s paid. What is expected here is multiplied by %(factor)s."
+        )
+        % said
+    )
 
 
 def span(interval: Interval | None) -> str:
@@ -163,10 +211,19 @@ def headline(found: Acquisition, shown: list[Line]) -> str:
     one_offs = [line for line in shown if line.figures.judged.verdict == "one_offs"]
     if one_offs:
         worst = one_offs[0]
-        once = worst.figures.judged.once
-        return _("«%(name)s» brings one-off patients: %(share)s of them came once. Stop paying for them.") % {
-            "name": worst.name, "share": wording.share(once.value if once else None)
-        }  # fmt: skip
+        judged = worst.figures.judged
+        said = {"name": worst.name, "share": wording.share(judged.once.value if judged.once else None)}
+        if judged.returned and judged.returned.below(1.0):
+            return (
+                _("«%(name)s» brings one-off patients, and their cost does not come back: stop paying for it.") % said
+            )
+        return (
+            _(
+                "«%(name)s» brings one-off patients: %(share)s of them came once. They are cheap, but take "
+                "appointments: do not expand it, limit it."
+            )
+            % said
+        )
     if not found.spend:
         return _("No spend is entered for these months, so nobody can say which channel pays back.")
     losing = [line.name for line in shown if line.figures.judged.verdict == "loses"]
@@ -196,12 +253,14 @@ def table(shown: list[Line]) -> Picture:
             (_("Brought per rouble"), "decimal"), (low, "decimal"), (high, "decimal"),
             (_("Came once"), "share"), (low, "share"), (high, "share"),
             (_("Cost is back"), "text"), (_("Verdict"), "text"),
+            (_("Forecast multiplied by"), "decimal"),
         ],
         rows=[
             [
                 line.name, line.figures.patients, line.figures.spend, *_bounds(line.figures.judged.cost),
                 *_bounds(line.figures.so_far), *_bounds(line.figures.judged.worth),
                 *_bounds(line.figures.judged.returned), *_bounds(line.figures.judged.once), line.payback, line.verdict,
+                line.figures.scaled_by,
             ]
             for line in shown
         ],

@@ -35,19 +35,28 @@ def no_forecast(fit: LtvFit | None) -> str:
 
 
 def headline(found: Worth, fit: LtvFit | None) -> str:
-    """What the base is expected to pay, against what it has paid."""
+    """What the base is expected to pay, against what it has paid: newcomers of the past year are in one sum and those
+    of the coming year not in the other, so they are named."""
     if found.all is None:
         return _("No patient of the base has a completed visit yet.")
     expected, paid = found.all.money_12m, found.all.money_365
     if not found.foreseen or expected is None:
         mean = wording.money(found.all.ltv)
         return _("By the formula a patient is worth %(ltv)s on average.") % {"ltv": mean} + " " + no_forecast(fit)
-    said = {"expected": wording.money_short(expected), "paid": wording.money_short(paid)}
+    new = found.all.money_new or 0.0
+    said = {
+        "expected": wording.money_short(expected), "paid": wording.money_short(paid),
+        "old": wording.money_short(paid - new), "new": wording.money_short(new),
+    }  # fmt: skip
     start = (
         _(
-            "Those who have come are expected to pay %(expected)s in the 12 months to come; within the last 365 days "
-            "they paid %(paid)s."
+            "Those who have come are expected to pay %(expected)s in the 12 months to come; newcomers of those months "
+            "are not in it."
         )
+        % said
+    )
+    start += " " + (
+        _("Within the last 365 days %(paid)s was paid, %(old)s by those who had come before and %(new)s by newcomers.")
         % said
     )
     top = share_of_top(found.expected, 10)
@@ -222,7 +231,8 @@ class Fallen:
     membership: Membership
     why: str
     was: float | None
-    expected: Any
+    expected: Any  # on the day of the fall
+    now: Any  # by the last night
 
 
 def fallen(members: list[Membership]) -> list[Fallen]:
@@ -231,8 +241,9 @@ def fallen(members: list[Membership]) -> list[Fallen]:
 
 def _fallen(one: Membership) -> Fallen:
     cause = one.cause or {}
-    if "expected" in cause:
-        return Fallen(one, cause_words(cause), cause.get("was"), cause["expected"])
-    # Who was falling on the first night that looked has no cause of a move.
     forecast = getattr(one.patient, "forecast", None)
-    return Fallen(one, "", None, forecast.money_12m if forecast else None)
+    now = forecast.money_12m if forecast else None
+    if "expected" in cause:
+        return Fallen(one, cause_words(cause), cause.get("was"), cause["expected"], now)
+    # Who was falling on the first night that looked has no cause of a move.
+    return Fallen(one, "", None, None, now)
