@@ -16,7 +16,7 @@ from segmentation.scoring.clusters.scaling import Matrix, Scaling
 # Yes or no, and grades of up to so many values.
 FEW_LEVELS = 5
 # A feature of several columns is a category when so many have all or nothing in each of them.
-ALL_OR_NOTHING = 0.9
+ALL_OR_NOTHING = 0.8
 
 
 def categories_of(matrix: Matrix, names: Sequence[str], blocks: Sequence[Sequence[str]]) -> NDArray[np.bool_]:

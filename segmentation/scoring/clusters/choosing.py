@@ -5,7 +5,8 @@ A division holds when
 
 1. its stability over resamples is at least 0.5, and not below that of data without structure by more than SLACK;
 2. its silhouette is higher than on every set of data without structure, and by LEAST_GAIN than their mean;
-3. even the two clusters that are the least apart have a gap between them: separation ≥ LEAST_SEPARATION;
+3. even the two clusters that are the least apart have a gap between them in something else than categories:
+   separation ≥ LEAST_SEPARATION;
 4. its smallest cluster holds LEAST_SHARE of the patients, and LEAST_PEOPLE of them.
 
 The score is (silhouette − that of data without structure) × separation × stability. Of those that hold, whose score is
@@ -25,7 +26,7 @@ from segmentation.scoring.clusters.applying import apply
 from segmentation.scoring.clusters.categories import categories_of, weighed
 from segmentation.scoring.clusters.fits import FITS, Fit
 from segmentation.scoring.clusters.measures import level_of, mean_agreement, separation, silhouette
-from segmentation.scoring.clusters.mixture import floors_of
+from segmentation.scoring.clusters.mixture import Ints, floors_of
 from segmentation.scoring.clusters.reference import Reference, reference_of
 from segmentation.scoring.clusters.sampling import sample_rows
 from segmentation.scoring.clusters.scaling import LEAST_PATIENTS, Floats, Json, Labels, Matrix, Refused, prepare
@@ -33,6 +34,7 @@ from segmentation.scoring.clusters.scaling import LEAST_PATIENTS, Floats, Json, 
 METHODS = ("kmeans", "gmm")
 KS = tuple(range(2, 11))
 SAMPLE, RESAMPLE, JUDGED = 20_000, 3_000, 1_500
+FEWER = 6  # resamples of what cannot be taken
 STARTS, AGAIN = 4, 2  # starts of a fit; of one on a resample or without structure
 LEAST_STABILITY, LEAST_SEPARATION, LEAST_GAIN, SLACK, LEAST_SHARE = 0.5, 0.3, 0.08, 0.1, 0.02
 LEAST_PEOPLE = 30  # so many that a mean, and the answer to a campaign, say something
@@ -146,8 +148,8 @@ def search(
         reference = reference_of(z, np.isfinite(sample), categories, np.random.default_rng([seed, 6]))
         space = Space(z, floors_of(z), reference, seed, len(matrix))
         tried = _tried(space, methods, ks if k is None else (k,), progress)
-        _resample(tried, space, resamples, progress)
         _compare(tried, space, references, progress)
+        _resample(tried, space, resamples, progress)
         best = _best(tried, space)
     progress.tell(95, "finish")
     doubts = best.doubts()
@@ -182,6 +184,11 @@ class Space:
     def rng(self, *purpose: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *purpose])
 
+    def separation(self, z: Floats, labels: Ints, k: int) -> float:
+        """In the amounts alone: between the levels of a category there is nobody, whatever the patients are like."""
+        amounts = ~self.reference.categories
+        return separation(z[:, amounts], self.floors[amounts], labels, k) if amounts.any() else 0.0
+
     def fit(self, method: str, z: Floats, k: int, seed: int, starts: int) -> Fit:
         return FITS[method](z, self.floors, k, seed, starts)
 
@@ -195,7 +202,7 @@ def _tried(space: Space, methods: Sequence[str], ks: Sequence[int], progress: Pr
         fit = space.fit(method, space.z, k, space.seed, STARTS)
         labels = fit.predict(judged)
         tried.append(Tried(
-            method, k, fit, silhouette(judged, space.floors, labels, k), separation(judged, space.floors, labels, k),
+            method, k, fit, silhouette(judged, space.floors, labels, k), space.separation(judged, labels, k),
             float(np.bincount(fit.predict(space.z), minlength=k).min() / len(space.z)),
             fit.mixture.bic(len(space.z)) if fit.mixture else None, space.people,
         ))  # fmt: skip
@@ -203,9 +210,12 @@ def _tried(space: Space, methods: Sequence[str], ks: Sequence[int], progress: Pr
 
 
 def _resample(tried: list[Tried], space: Space, resamples: int, progress: Progress) -> None:
-    for position in progress.steps("resample", 15, 55, len(tried)):
+    """What is doubtful already is told how unstable it is from fewer resamples: it cannot be taken any more."""
+    for position in progress.steps("resample", 50, 90, len(tried)):
         one = tried[position]
-        one.stability = _stability(space, space.z, one, resamples, space.rng(2))
+        open_ = len(tried) <= len(METHODS) or not set(one.doubts()) - {"not_stable"}
+        rounds = resamples if open_ else min(resamples, FEWER)
+        one.stability = _stability(space, space.z, one, rounds, space.rng(2))
 
 
 def _stability(space: Space, z: Floats, one: Tried, resamples: int, rng: np.random.Generator) -> float:
@@ -222,7 +232,7 @@ def _stability(space: Space, z: Floats, one: Tried, resamples: int, rng: np.rand
 def _compare(tried: list[Tried], space: Space, references: int, progress: Progress) -> None:
     """The silhouette that the better of the methods reaches with the same k on data without structure."""
     rng = space.rng(3)
-    for position in progress.steps("reference", 55, 90, references):
+    for position in progress.steps("reference", 15, 50, references):
         unstructured = space.reference.draw(min(len(space.z), RESAMPLE), rng)
         judged = _some(unstructured, JUDGED, rng)
         reached: dict[int, float] = {}
