@@ -74,10 +74,13 @@ def share_of(found: Interval | None) -> str:
 
 
 def change_of(found: Interval | None) -> str:
-    """A difference with its bounds, in points."""
+    """A difference with its bounds, in points: «−3,7 п. п. (от −6 до −2)», because a dash reads as a minus there."""
     if found is None or found.low is None or found.high is None:
         return wording.DASH
-    return f"{wording.points(found.value)} ({wording.signed(100 * found.low)}…{wording.signed(100 * found.high)})"
+    bounds = _("from %(low)s to %(high)s") % {
+        "low": wording.signed(100 * found.low), "high": wording.signed(100 * found.high)
+    }  # fmt: skip
+    return f"{wording.points(found.value)} ({bounds})"
 
 
 def _compared(name: str, back: Back) -> Compared:
