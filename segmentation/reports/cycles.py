@@ -68,13 +68,10 @@ def verdict(row: Row) -> str:
 
 
 def _how_far(row: Row) -> str:
-    """Behind a warning: on which side of the interval set those who do come again lie, when most lie on one."""
-    if not row.differs or row.learned is None or row.difference is None:
+    """Behind a warning: on which side of the interval set most of those who do come again come."""
+    if not row.differs or row.difference is None:
         return ""
-    middle = {"low": wording.number(row.learned.days_from), "high": wording.number(row.learned.days_to)}
-    if row.difference > 0:
-        return _("; most returns are later, the middle half of them after %(low)s–%(high)s days") % middle
-    return _("; most returns are sooner, the middle half of them after %(low)s–%(high)s days") % middle
+    return _("; most returns are later") if row.difference > 0 else _("; most returns are sooner")
 
 
 def advice(row: Row) -> str:
