@@ -101,6 +101,15 @@ def _empty_broker() -> Iterator[None]:
     cache.clear()
 
 
+@pytest.fixture(autouse=True)
+def _clinics_language() -> None:
+    """A request leaves its language with the thread; the next test begins in the clinic's."""
+    from django.conf import settings
+    from django.utils import translation
+
+    translation.activate(settings.LANGUAGE_CODE)
+
+
 @pytest.fixture
 def process_environment(transactional_db: None) -> dict[str, str]:
     """Environment for a process that is to work on this test's database and broker."""
