@@ -1,11 +1,13 @@
 """Offers: what the clinic proposes, until when, and what came of it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -18,6 +20,7 @@ from campaigns.services.writing import content
 from campaigns.services.writing.contexts import benefit
 from campaigns.views.content_forms import OfferForm
 from patients.access import requires
+from segmentation.models import Segment
 
 
 def _headline(open_count: int) -> str:
@@ -95,10 +98,17 @@ keys = _keys
 @require_http_methods(["GET", "POST"])
 @requires("campaigns.add_offer")
 def offer_new(request: HttpRequest) -> HttpResponse:
-    """A new offer. `?segment=<segmentation>:<segment>` brings along the draft offer written for a cluster."""
-    begun = starting.of_query({}, request.GET.getlist("segment")[:1], [])
-    draft = "".join(segment.offer for segment in begun.segments)
-    return _form(request, Offer(created_by_id=request.user.pk, promo_code="", url="", name=begun.name, terms=draft))
+    """A new offer. `?segment=<segmentation>:<segment>` brings along the draft offer written for a cluster.
+
+    The name is left to the marketer: patients read it, and the name of a cluster is none of their business.
+    """
+    draft = "".join(segment.offer for segment in _meant_for(request))
+    return _form(request, Offer(created_by_id=request.user.pk, promo_code="", url="", terms=draft))
+
+
+def _meant_for(request: HttpRequest) -> tuple[Segment, ...]:
+    """The segment an offer was begun for; it stays in the address, so that a campaign can be made for it."""
+    return starting.of_query({}, request.GET.getlist("segment")[:1], []).segments
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,7 +130,8 @@ def _form(request: HttpRequest, found: Offer) -> HttpResponse:
             form.add_error("promo_code", _("Another offer has this code: visits could not be told apart."))
         else:
             messages.success(request, _("The offer is saved."))
-            return redirect("offer", pk=saved.pk)
+            query = urlencode([("segment", f"{one.segmentation.code}:{one.code}") for one in _meant_for(request)])
+            return redirect(reverse("offer", args=[saved.pk]) + (f"?{query}" if query else ""))
     known = found.pk is not None
     stored = Offer.objects.filter(pk=found.pk).first() if known else None
     context = {
@@ -129,6 +140,7 @@ def _form(request: HttpRequest, found: Offer) -> HttpResponse:
         "campaigns": reading.campaigns_of_offer(stored) if stored else [],
         "state": validity(stored, timezone.localdate()) if stored else None,
         "benefit": benefit(stored) if stored else None,
+        "meant_for": _meant_for(request) if stored else (),
     }  # fmt: skip
     return render(request, "campaigns/content/offer.html", context, status=422 if form.errors else 200)
 

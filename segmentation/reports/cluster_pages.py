@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from patients import wording
@@ -71,6 +71,7 @@ class Card:
     part: Part
     sentence: str
     suggestion: str
+    suggestion_en: str
     per_patient: Decimal | None
     of_all: Decimal | None
     examples: list[Patient] = field(default_factory=list)
@@ -164,10 +165,15 @@ def _cards(
     patients = sum(part.patients for part in parts)
     money = sum((part.money_365 for part in parts), Decimal(0))
     of_all = money / patients if patients else None
+    suggested: dict[str, dict[str, str]] = {}
+    for language in ("ru", "en"):
+        with translation.override(language):  # a cluster has a name in each
+            named = columns_of(list(features))
+            suggested[language] = {code: words.suggested_name(rows, named) for code, rows in traits.items()}
     return [
         Card(
             part, words.sentence(traits[part.segment.code], features),
-            words.suggested_name(traits[part.segment.code], features), part.per_patient, of_all,
+            suggested["ru"][part.segment.code], suggested["en"][part.segment.code], part.per_patient, of_all,
         )
         for part in parts
         if part.segment.code in traits

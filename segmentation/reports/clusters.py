@@ -34,8 +34,8 @@ STAGES: dict[str, Words] = {
 DOUBTS: dict[str, Words] = {
     "not_stable": gettext_lazy("the clusters come out differently each time"),
     "like_noise": gettext_lazy("no better than data without clusters"),
-    "no_gap": gettext_lazy("neighbouring clusters run into each other"),
-    "too_small": gettext_lazy("one of the clusters is of next to nobody"),
+    "no_gap": gettext_lazy("there is no gap between neighbouring clusters"),
+    "too_small": gettext_lazy("the smallest cluster is too small (under 30 people or 2 in a hundred)"),
 }
 # A share of unknown values below this is not worth a word.
 LITTLE_MISSING = 0.1
@@ -95,6 +95,14 @@ def headline(fit: ClusterFit | None, level: str) -> str:
     if fit.outcome != ClusterFit.Outcome.FOUND:
         return _("There are no clusters in these data: %(patients)s were looked at by %(features)s.") % {
             "patients": wording.patients_count(fit.patients), "features": features_count(len(asked_features(fit))),
+        }  # fmt: skip
+    doubts = fit.profile.get("doubts", [])
+    if doubts:
+        return _(
+            "There is no good ground for %(clusters)s among %(patients)s: the number was insisted on, but %(doubts)s."
+        ) % {
+            "clusters": clusters_count(fit.k), "patients": wording.patients_count(fit.patients),
+            "doubts": doubts_words(doubts),
         }  # fmt: skip
     said = _("%(clusters)s among %(patients)s; stability %(figure)s — %(word)s.") % {
         "clusters": clusters_count(fit.k),

@@ -8,8 +8,8 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.http import QueryDict
 from django.utils.functional import Promise
-from django.utils.translation import get_language, gettext_lazy, pgettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from patients import wording
 from segmentation.kinds.clusters import METHODS, ClustersForm
@@ -137,7 +137,7 @@ class ClusteringForm(forms.Form):
                 self.add_error(name if name in self.fields else None, words)
         if not data.get("name"):
             base = next((base for base in self.bases if base.value == data.get("base")), None)
-            data["name"] = base.name if base else ""
+            data["name"] = requesting.free_name(data.get("code", ""), base.name if base else "")
         return data
 
 
@@ -185,10 +185,6 @@ class PersonaForm(forms.Form):
 
     def names(self) -> list[forms.BoundField]:
         return [self["name"], self["name_en"]]
-
-    def shown_name(self) -> forms.BoundField:
-        """The name in the language of the page."""
-        return self["name_en" if get_language() == "en" else "name"]
 
     def texts(self) -> list[forms.BoundField]:
         return [self[name] for name in self.TEXTS[2:]]

@@ -138,7 +138,7 @@ def test_no_english_is_left_on_the_russian_page(kept: Segmentation, base: Base) 
     client.cookies["django_language"] = "ru"
     for path in ("", "new/", f"{CODE}/", f"{CODE}/edit/"):
         text = client.get(f"/segments/clusters/{path}").content.decode()
-        for words in ("Look for", "Among whom", "Stability", "Persona", "Older", "the search"):
+        for words in ("Look for", "Among whom", "Stability", "Persona", "Older (", "the search"):
             assert words not in text, (path, words)
 
 
@@ -223,7 +223,50 @@ def test_a_draft_offer_begins_an_offer(kept: Segmentation) -> None:
     client = reader("campaigns.add_offer", *CHANGE)
     assert f"/campaigns/offers/new/?segment={CODE}:c1" in page(client)
     shown = client.get(f"/campaigns/offers/new/?segment={CODE}:c1").content.decode()
-    assert "Две процедуры по цене одной" in shown and 'value="Group c1"' in shown
+    assert "Две процедуры по цене одной" in shown and "Group c1" not in shown
+
+
+def test_a_saved_offer_leads_to_a_campaign_for_its_cluster(kept: Segmentation) -> None:
+    client = reader("campaigns.add_offer", "campaigns.view_offer", "campaigns.add_campaign", *CHANGE)
+    told = {
+        "name": "Подарок",
+        "kind": "percent",
+        "value": "20",
+        "promo_code": "para20",
+        "terms": "Две процедуры по цене одной",
+    }
+    answer = client.post(f"/campaigns/offers/new/?segment={CODE}:c1", told)
+    assert answer.status_code == 302, answer.context["form"].errors
+    assert answer["Location"].endswith(f"?segment={CODE}%3Ac1")
+    assert f"/campaigns/new/?segment={CODE}:c1" in client.get(answer["Location"]).content.decode()
+    assert client.get(answer["Location"].replace("c1", "gone")).status_code == 200
+
+
+def test_doubts_about_an_insisted_number_come_first(kept: Segmentation) -> None:
+    found = ClusterFit.objects.get(segmentation=kept)
+    ClusterFit.objects.filter(pk=found.pk).update(profile={**found.profile, "doubts": ["no_gap"]})
+    shown = page(reader(*VIEW))
+    assert "There is no good ground for 2 clusters among 400 patients" in shown
+    assert "there is no gap between neighbouring clusters" in shown
+    assert "; stability 0.90 — very stable." not in shown
+
+
+def test_a_name_by_features_is_proposed_in_both_languages_and_a_number_does_not_stay(kept: Segmentation) -> None:
+    shown = page(reader(*CHANGE))
+    assert 'data-take-name="Старше"' in shown and 'data-take-name-en="Older"' in shown
+    segment = Segment.objects.get(segmentation=kept, code="c1")
+    segment.name_en = "Cluster 1"
+    segment.save()
+    requesting.save_persona(segment, requesting.Persona("Зрелые", "Cluster 1"))
+    assert (segment.name, segment.name_en) == ("Зрелые", "")
+
+
+def test_two_searches_in_one_segment_are_told_apart(base: Base) -> None:
+    for number in (1, 2, 3):
+        name = requesting.free_name(f"cl-00000{number}", "Активные")
+        assert name == ("Активные" if number == 1 else f"Активные · {number}")
+        requesting.create(f"cl-00000{number}", name, "", requesting.Wish(features=("age",)))
+    assert requesting.free_name("cl-000001", "Активные") == "Активные"
 
 
 def test_archived_clusters_leave_the_list_and_come_back(base: Base) -> None:

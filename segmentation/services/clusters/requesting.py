@@ -6,6 +6,7 @@ sent twice makes one. Changing what is looked for changes nothing about the clus
 
 import datetime as dt
 import logging
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ TASK = "segmentation.tasks.search_clusters"
 POSITION = 2000
 # A search writes a sign of life at least every few seconds; after so long without one its worker is gone.
 LOST = dt.timedelta(seconds=60)
+# The English name a cluster is made with.
+NUMBERED = re.compile(r"Cluster \d+")
 State = ClusterFit.State
 UNDER_WAY = (State.WAITING, State.RUNNING)
 
@@ -75,6 +78,13 @@ class Persona:
 
 def new_code() -> str:
     return f"cl-{uuid.uuid4().hex[:10]}"
+
+
+def free_name(code: str, name: str) -> str:
+    """The name, with a number when other clusters are called so: two searches in one segment are told apart."""
+    others = set(Segmentation.objects.filter(kind=KIND).exclude(code=code).values_list("name", flat=True))
+    numbered = (f"{name[:110]} · {number}" for number in range(2, len(others) + 3))
+    return name if name not in others else next(one for one in numbered if one not in others)
 
 
 def problems(code: str, wish: Wish) -> dict[str, str]:
@@ -183,9 +193,12 @@ def pick_up(now: dt.datetime) -> int:
 
 def save_persona(segment: Segment, persona: Persona) -> Segment:
     """Keep what the marketer wrote about a cluster. The texts stay with the cluster through every fit."""
+    renamed = bool(persona.name.strip()) and persona.name.strip() != segment.name
     segment.name = persona.name.strip() or segment.name
     for name in ("name_en", "problem", "need", "fears", "offer", "tactic", "tactic_en"):
         setattr(segment, name, getattr(persona, name).strip())
+    if renamed and NUMBERED.fullmatch(segment.name_en):
+        segment.name_en = ""  # readers in English see the new name, not a number
     segment.save(update_fields=["name", "name_en", "problem", "need", "fears", "offer", "tactic", "tactic_en"])
     return segment
 
