@@ -56,7 +56,8 @@ def _address(query: QueryDict, **changed: Any) -> str:
 def _columns(query: QueryDict, asked: MemberFilter) -> dict[str, dict[str, Any]]:
     labels = {
         "name": (_("Patient"), "text"), "last_visit": (_("Last visit"), "date"),
-        "money_365": (_("Paid in a year"), "money"), "money": (_("Paid in all"), "money"), "ltv": (_("LTV by formula"), "money"),
+        "money_365": (_("Paid in a year"), "money"), "money": (_("Paid in all"), "money"),
+        "ltv": (_("LTV by formula"), "money"),
     }  # fmt: skip
     columns: dict[str, dict[str, Any]] = {}
     for name, (label, kind) in labels.items():

@@ -208,7 +208,8 @@ def test_a_channel_the_forecast_missed_counts_with_its_own_ratio(
     Calibration.objects.create(as_of=AS_OF, split_on=AS_OF - 182 * DAY, method="ml", figures=figures)
     with translation.override("en"):
         (line,) = by_channel.lines(acquisition_of(AS_OF - 90 * DAY, AS_OF, AS_OF, "margin"))
-    assert line.figures.scaled_by == factor and said in line.missed and bool(line.missed) == bool(said)
+        told = line.missed
+    assert line.figures.scaled_by == factor and said in told and bool(told) == bool(said)
     assert line.figures.judged.worth is not None
     assert line.figures.judged.worth.value == pytest.approx(500 + 1_000 * (factor or 1))
 
@@ -234,10 +235,18 @@ def test_the_demo_clinic_tells_its_stories() -> None:
     said = lines[0].verdict
     assert lines[0].name == "Купонный сервис" and said.startswith("Brings one-off patients")
     assert "A rouble comes back" in said and said.endswith("Do not expand the channel, limit it.")
-    assert "expected to pay" in body(owner, PAGES[0], wait="1")
+    whole = body(owner, PAGES[0], wait="1")
+    assert "expected to pay" in whole
+    assert "Expected on the day of the fall" in whole and "Forecast for 12 months, now" in whole
     prices = body(owner, PAGES[3], wait="1")
     assert "/segments/own/new/?where=" in prices
-    for url, key in ((PAGES[0], "by_tier"), (PAGES[2], "channels"), (PAGES[3], "wanted"), (PAGES[3], "bills")):
+    for url, key in (
+        (PAGES[0], "by_tier"),
+        (PAGES[1], "by_channel"),
+        (PAGES[2], "channels"),
+        (PAGES[3], "wanted"),
+        (PAGES[3], "bills"),
+    ):
         _is_a_table(owner, url, key)
     owner.cookies["django_language"] = "ru"
     for url in PAGES:
