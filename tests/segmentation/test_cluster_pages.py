@@ -249,6 +249,9 @@ def test_doubts_about_an_insisted_number_come_first(kept: Segmentation) -> None:
     assert "There is no good ground for 2 clusters among 400 patients" in shown
     assert "there is no gap between neighbouring clusters" in shown
     assert "; stability 0.90 — very stable." not in shown
+    assert "Stability 0.90 (very stable) only says that the same cut comes out again" in shown
+    fit(kept, state="waiting")  # the next search changes nothing about it yet
+    assert "Stability 0.90 (very stable) only says" in page(reader(*VIEW))
 
 
 def test_a_name_by_features_is_proposed_in_both_languages_and_a_number_does_not_stay(kept: Segmentation) -> None:
