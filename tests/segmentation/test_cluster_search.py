@@ -88,7 +88,7 @@ def test_a_cluster_of_a_few_people_is_doubted():
     assert "too_small" in found.doubts
 
 
-def test_categories_are_recognised_and_weigh_as_one_feature():
+def test_categories_are_recognised_and_weigh_as_half_a_feature():
     rng = np.random.default_rng(13)
     one_hot = levels(rng, 400, 4)
     spread = rng.dirichlet((1, 1, 1), 400)
@@ -98,7 +98,7 @@ def test_categories_are_recognised_and_weigh_as_one_feature():
     categories = categories_of(matrix, names, blocks)
     assert categories.tolist() == [False, True, True, True, True, False, False, False, True]
     spread_out = weighed(prepare(matrix, names), blocks, categories).scaled(matrix).var(axis=0)
-    assert spread_out == pytest.approx([1, *[0.25] * 4, 1, 1, 1, 1], abs=0.05)
+    assert spread_out == pytest.approx([1, *[0.0625] * 4, 1, 1, 1, 0.25], abs=0.05)
 
 
 def test_data_without_structure_keep_categories_whole_and_what_goes_with_them():

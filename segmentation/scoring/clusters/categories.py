@@ -2,7 +2,7 @@
 
 Every division of the levels of a category is perfectly stable and has gaps with nobody in them: between "came from the
 website" and "came from friends" there is nobody. So categories are kept as they are, all of them together, in the data
-without structure (`reference.py`), and weigh as one feature in the distances.
+without structure (`reference.py`), and weigh little in the distances.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,8 @@ from segmentation.scoring.clusters.scaling import Matrix, Scaling
 FEW_LEVELS = 5
 # A feature of several columns is a category when so many have all or nothing in each of them.
 ALL_OR_NOTHING = 0.8
+# In a distance a whole category weighs half as much as an amount: it may go with clusters and shall not hide them.
+WEIGHT = 0.5
 
 
 def categories_of(matrix: Matrix, names: Sequence[str], blocks: Sequence[Sequence[str]]) -> NDArray[np.bool_]:
@@ -35,9 +37,9 @@ def categories_of(matrix: Matrix, names: Sequence[str], blocks: Sequence[Sequenc
 
 
 def weighed(scaling: Scaling, blocks: Sequence[Sequence[str]], categories: NDArray[np.bool_]) -> Scaling:
-    """The scaling with the columns of one category weighing as one feature: their variances add up to 1."""
+    """The scaling with the columns of one category weighing as half a feature: their variances add up to WEIGHT²."""
     columns = []
     for column, category in zip(scaling.columns, categories, strict=True):
         count = next((len(block) for block in blocks if column.name in block), 1) if category else 1
-        columns.append(replace(column, sd=column.sd * float(np.sqrt(count))))
+        columns.append(replace(column, sd=column.sd * (float(np.sqrt(count)) / WEIGHT if category else 1.0)))
     return Scaling(tuple(columns))
