@@ -51,10 +51,18 @@ def plan_due(now: datetime.datetime, rule_id: int | None = None) -> int:
         resent = int(cursor.rowcount)
         cursor.execute(_WITH_WORK, params)
         rules = [row[0] for row in cursor.fetchall()]
-    return resent + sum(_planned(number, now) for number in rules)
+    decided = resent
+    for number in rules:
+        planned = _planned(number, now)
+        if (
+            planned is None
+        ):  # another worker is at it; going on with the next would overtake what it has not planned yet
+            break
+        decided += planned
+    return decided
 
 
-def _planned(rule_id: int, now: datetime.datetime) -> int:
+def _planned(rule_id: int, now: datetime.datetime) -> int | None:
     try:
         with transaction.atomic():
             return _plan(rule_id, now)
@@ -65,12 +73,13 @@ def _planned(rule_id: int, now: datetime.datetime) -> int:
         return 0
 
 
-def _plan(rule_id: int, now: datetime.datetime) -> int:
+def _plan(rule_id: int, now: datetime.datetime) -> int | None:
+    """How many steps were decided; None while another worker plans, whatever rule."""
     with connection.cursor() as cursor:
         # One at a time over all rules, so that the caps are counted in the order of priority.
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, 0)", [LOCK])
         if not cursor.fetchone()[0]:
-            return 0
+            return None
         # Whoever stops ladders holds this row, and finds all that was planned before.
         held = TriggerRule.objects.select_for_update(skip_locked=True, no_key=True)
         rule = held.filter(pk=rule_id, archived_at__isnull=True).first()
