@@ -54,9 +54,7 @@ def plan_due(now: datetime.datetime, rule_id: int | None = None) -> int:
     decided = resent
     for number in rules:
         planned = _planned(number, now)
-        if (
-            planned is None
-        ):  # another worker is at it; going on with the next would overtake what it has not planned yet
+        if planned is None:  # another worker is at it: the next rule would overtake what is not planned yet
             break
         decided += planned
     return decided
