@@ -18,6 +18,7 @@ from patients.access import requires
 from segmentation.conditions import Tree
 from segmentation.models import BaseTotal
 from segmentation.reports.ltv import calibration as calibrated
+from segmentation.reports.ltv import channel_pictures
 from segmentation.reports.ltv import channels as by_channel
 from segmentation.reports.ltv import prices as priced
 from segmentation.reports.ltv import worth as worded
@@ -28,6 +29,7 @@ from segmentation.selectors import prices as bills
 from segmentation.selectors.kept import kept, kept_unless_counting, ready, since_night
 from segmentation.services import audiences
 from segmentation.views.files import picture_file
+from segmentation.views.months import chosen_months, month_filters
 
 # The planner's guess of an audience may be wrong by a factor of ten: worth waiting a little for the true number.
 SECONDS = 4.0
@@ -154,7 +156,7 @@ def channels(request: HttpRequest) -> HttpResponseBase:
     """What a patient of every acquisition channel costs and brings."""
     latest = BaseTotal.objects.first()
     as_of = latest.as_of if latest else timezone.localdate()
-    period = by_channel.chosen_months(request.GET, as_of)
+    period = chosen_months(request.GET, as_of)
     basis: acquisition.Basis = "income" if request.GET.get("worth") == "income" else "margin"
     key = f"{period.since}:{period.until}:{basis}"
     may_change = request.user.has_perm("segmentation.change_segment")
@@ -162,14 +164,16 @@ def channels(request: HttpRequest) -> HttpResponseBase:
         request, "channels", key,
         lambda day: acquisition.acquisition_of(period.since, period.until, day, basis),
         lambda found, _day: _channels(found, may_change=may_change),
-        {"filters": by_channel.filters(period, as_of, basis), "period": period, "basis": basis},
+        {"filters": [*month_filters(period, as_of), by_channel.worth_filter(basis)], "period": period, "basis": basis},
     )  # fmt: skip
 
 
 def _channels(found: acquisition.Acquisition, *, may_change: bool) -> dict[str, Any]:
     lines = by_channel.lines(found)
-    table = by_channel.table(lines)
-    charts = [by_channel.returns(lines), by_channel.one_off(lines), by_channel.growth(lines)]
+    table = channel_pictures.table(lines)
+    charts = [
+        channel_pictures.returns(lines), channel_pictures.one_off(lines), channel_pictures.growth(lines),
+    ]  # fmt: skip
     costly = [line for line in lines if line.figures.spend and line.figures.patients]
     spent = sum(line.figures.spend or 0.0 for line in costly)
     bought = sum(line.figures.patients for line in costly)

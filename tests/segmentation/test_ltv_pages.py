@@ -19,6 +19,7 @@ from segmentation.models import Calibration, Forecast, LtvFit
 from segmentation.reports.ltv import channels as by_channel
 from segmentation.selectors.acquisition import acquisition_of
 from segmentation.selectors.worth import worth
+from segmentation.views.months import chosen_months
 from tests.segmentation.clinic import Clinic
 from tests.segmentation.nights import night
 from tests.segmentation.pages import AS_OF, VIEW, Base, reader
@@ -215,9 +216,9 @@ def test_a_channel_the_forecast_missed_counts_with_its_own_ratio(
 
 
 def test_months_of_the_address_are_put_in_order() -> None:
-    period = by_channel.chosen_months({"from": "2026-10", "to": "2026-03"}, AS_OF)
+    period = chosen_months({"from": "2026-10", "to": "2026-03"}, AS_OF)
     assert (period.since, period.until) == (dt.date(2026, 3, 1), dt.date(2026, 10, 31))
-    last_two_years = by_channel.chosen_months({"from": "nonsense", "to": "2999-01"}, AS_OF)
+    last_two_years = chosen_months({"from": "nonsense", "to": "2999-01"}, AS_OF)
     assert (last_two_years.since, last_two_years.until) == (dt.date(2024, 11, 1), dt.date(2026, 10, 31))
 
 
